@@ -1,0 +1,3 @@
+#include "packice/core/x.h"
+
+int X() { return 1; }

@@ -1,0 +1,5 @@
+#include "packice/core/x.h"
+
+#include <wonder/drug.h>
+
+int X() { return 1; }
