@@ -1,0 +1,43 @@
+// Where peers tell what happens, for watching. No operation depends on an event's delivery.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "packice/core/identity.h"
+#include "packice/core/object_id.h"
+
+namespace packice {
+
+enum class EventKind {
+  kCreated,       // a CREATE lease was granted
+  kSealed,        // the object is readable
+  kDiscarded,     // by a holder of a CREATE or WRITE lease
+  kAbandoned,     // its creator released it, or went away, before Seal
+  kEvicted,       // to make room
+  kExpired,       // its own TTL was over
+  kLeaseExpired,  // a lease's TTL was over
+};
+
+absl::string_view EventKindName(EventKind kind);  // "created", "lease_expired", ...
+
+// Valid during the call of Publish only.
+struct Event {
+  EventKind kind;
+  OperationId operation;  // what caused it; kNone for what time caused
+  const ObjectId& object_id;
+  uint64_t size = 0;  // bytes of the object
+};
+
+// Implementations are thread-safe, return at once, and do not call back into the peer: Publish runs under the
+// object's lock, so that the events of one object come in order.
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void Publish(const Event& event) = 0;
+
+  // Drops everything. Lives for ever.
+  static EventSink& Null();
+};
+
+}  // namespace packice

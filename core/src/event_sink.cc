@@ -1,0 +1,38 @@
+#include "packice/core/event_sink.h"
+
+namespace packice {
+namespace {
+
+class NullSink final : public EventSink {
+ public:
+  void Publish(const Event&) override {}
+};
+
+}  // namespace
+
+absl::string_view EventKindName(EventKind kind) {
+  switch (kind) {
+    case EventKind::kCreated:
+      return "created";
+    case EventKind::kSealed:
+      return "sealed";
+    case EventKind::kDiscarded:
+      return "discarded";
+    case EventKind::kAbandoned:
+      return "abandoned";
+    case EventKind::kEvicted:
+      return "evicted";
+    case EventKind::kExpired:
+      return "expired";
+    case EventKind::kLeaseExpired:
+      return "lease_expired";
+  }
+  return "unknown";
+}
+
+EventSink& EventSink::Null() {
+  static EventSink& sink = *new NullSink;
+  return sink;
+}
+
+}  // namespace packice

@@ -1,0 +1,35 @@
+#include "packice/core/object.h"
+
+#include <utility>
+
+namespace packice {
+
+Object::Object(ObjectId id, Metadata metadata, Blobs blobs, absl::Time created_at)
+    : id_(std::move(id)),
+      metadata_(std::move(metadata)),
+      blobs_(std::move(blobs)),
+      created_at_(created_at) {}
+
+uint64_t Object::size() const {
+  uint64_t sum = 0;
+  for (const auto& blob : blobs_) sum += blob->size();
+  return sum;
+}
+
+absl::Status Object::Seal(absl::optional<uint64_t> size, const Metadata& changes, absl::Time now) {
+  Metadata merged = metadata_;
+  merged.Merge(changes);
+  if (absl::Status status = merged.CheckSize(); !status.ok()) return status;
+  for (size_t i = 0; i < blobs_.size(); ++i) {
+    Blob& blob = *blobs_[i];
+    if (blob.sealed()) continue;  // an earlier attempt got this far
+    const absl::optional<uint64_t> final_size = i == 0 ? size : absl::nullopt;
+    if (absl::Status status = blob.Seal(final_size); !status.ok()) return status;
+  }
+  frozen_metadata_ = std::move(merged);
+  sealed_at_ = now;
+  state_.store(ObjectState::kSealed, std::memory_order_release);
+  return absl::OkStatus();
+}
+
+}  // namespace packice
