@@ -1,0 +1,88 @@
+#include "packice/backends/temp_file_blob.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "file_size.h"
+#include "packice/core/error.h"
+
+namespace packice {
+namespace {
+
+absl::StatusOr<UniqueFd> OpenUnlinked(const std::string& directory) {
+  UniqueFd fd(open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (fd) return fd;
+  if (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL) {
+    // A file system without O_TMPFILE: for a moment the file has a name.
+    std::string path = absl::StrCat(directory, "/packice-XXXXXX");
+    fd = UniqueFd(mkostemp(path.data(), O_CLOEXEC));
+    if (fd && unlink(path.c_str()) == 0) return fd;
+  }
+  return ErrnoError(errno, absl::StrCat("cannot make a temporary file in ", directory));
+}
+
+// The same file, opened anew for reading.
+absl::StatusOr<UniqueFd> ReopenReadOnly(int fd) {
+  const std::string path = absl::StrCat("/proc/self/fd/", fd);
+  UniqueFd reader(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (reader) return reader;
+  return ErrnoError(errno, absl::StrCat("cannot open a temporary file for reading as ", path));
+}
+
+}  // namespace
+
+std::string TempFileBlob::DefaultDirectory() {
+  const char* chosen = std::getenv("TMPDIR");
+  if (chosen != nullptr && *chosen != '\0') return chosen;
+  return access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
+}
+
+absl::StatusOr<std::unique_ptr<TempFileBlob>> TempFileBlob::Create(absl::optional<uint64_t> size,
+                                                                   const std::string& directory) {
+  absl::StatusOr<UniqueFd> fd = OpenUnlinked(directory);
+  if (!fd.ok()) return fd.status();
+  if (size.has_value()) {
+    if (absl::Status status = SetFileSize(fd->get(), *size); !status.ok()) return status;
+  }
+  return std::unique_ptr<TempFileBlob>(new TempFileBlob(*std::move(fd), size));
+}
+
+TempFileBlob::TempFileBlob(UniqueFd fd, absl::optional<uint64_t> declared)
+    : declared_(declared),
+      view_(std::make_shared<FdBlob>(
+          FdDescriptor{std::make_shared<const UniqueFd>(std::move(fd)), 0, declared.value_or(0)},
+          /*writable=*/true, /*declared=*/declared.has_value())) {}
+
+absl::Status TempFileBlob::Seal(absl::optional<uint64_t> size) {
+  const std::shared_ptr<FdBlob> writer = View();
+  if (writer->sealed()) {
+    return MakeError(ErrorKind::kPermissionDenied, "the blob is sealed already");
+  }
+  if (declared_.has_value() && size.has_value() && *size != *declared_) {
+    return MakeError(ErrorKind::kInvalidArgument,
+                     absl::StrCat("a final size of ", *size,
+                                  " bytes contradicts the declared size of ", *declared_));
+  }
+  const FdDescriptor from = absl::get<FdDescriptor>(writer->Describe());
+  const int fd = from.fd->get();
+  const uint64_t wanted = declared_.has_value() ? *declared_ : size.value_or(writer->size());
+  absl::StatusOr<UniqueFd> reader = ReopenReadOnly(fd);
+  if (!reader.ok()) return reader.status();
+  if (absl::Status status = SetFileSize(fd, wanted); !status.ok()) return status;
+  if (fchmod(fd, 0400) != 0) return ErrnoError(errno, "cannot make a temporary file read-only");
+
+  auto sealed = std::make_shared<FdBlob>(
+      FdDescriptor{std::make_shared<const UniqueFd>(*std::move(reader)), 0, wanted},
+      /*writable=*/false, /*declared=*/true);
+  MutexLock lock(mutex_);
+  view_ = std::move(sealed);
+  return absl::OkStatus();
+}
+
+}  // namespace packice
