@@ -1,0 +1,223 @@
+// Acquire: from a request to a lease, at once, after a wait, or after room was made.
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "engine.h"
+
+namespace packice {
+namespace {
+
+// Sizes are file offsets in the end, and off_t is signed.
+constexpr uint64_t kMaxSize = std::numeric_limits<int64_t>::max();
+
+absl::Status Validate(const AcquireRequest& request) {
+  const auto invalid = [](absl::string_view message) {
+    return MakeError(ErrorKind::kInvalidArgument, message);
+  };
+  if (request.ttl.has_value() && *request.ttl <= absl::ZeroDuration()) {
+    return invalid("a lease's TTL is over 0 seconds");
+  }
+  if (request.wait < absl::ZeroDuration()) return invalid("a wait is 0 seconds or more");
+  if (request.access != Access::kCreate) {
+    return request.object_id.empty() ? invalid("an object id is needed") : absl::OkStatus();
+  }
+  if (request.object_ttl.has_value() && *request.object_ttl <= absl::ZeroDuration()) {
+    return invalid("an object's TTL is over 0 seconds");
+  }
+  if (request.blob_sizes.size() > Object::kMaxBlobs) {
+    return invalid(absl::StrCat("an object has at most ", Object::kMaxBlobs, " blobs"));
+  }
+  uint64_t total = 0;
+  for (const uint64_t size : request.blob_sizes) {
+    if (size > kMaxSize - total) return invalid(absl::StrCat("at most ", kMaxSize, " bytes"));
+    total += size;
+  }
+  return request.metadata.CheckSize();
+}
+
+uint64_t TotalSize(const AcquireRequest& request) {
+  uint64_t total = 0;
+  for (const uint64_t size : request.blob_sizes) total += size;
+  return total;
+}
+
+absl::StatusOr<ObjectId> MadeUpId(RandomSource& random) {
+  return ObjectId::Parse(LeaseId::Random(random).ToString());
+}
+
+}  // namespace
+
+void LocalPeer::Engine::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+  if (absl::Status status = Validate(request); !status.ok()) return std::move(done)(status);
+  if (request.object_id.empty()) request.object_id = *MadeUpId(random_);
+
+  Stripe& stripe = objects_.StripeOf(request.object_id);
+  while (true) {
+    Attempt attempt;
+    {
+      MutexLock lock(stripe.mutex);
+      attempt = Try(stripe, request);
+      if (attempt.result == Attempt::kBlocked && request.wait > absl::ZeroDuration()) {
+        const Instant deadline = clock_.Now() + request.wait;
+        waits_.Add(Waiter{std::move(request), std::move(done), deadline});
+        Expect(deadline);
+        return;
+      }
+    }
+    if (attempt.result != Attempt::kDue) {
+      return Settle(Waiter{std::move(request), std::move(done), Instant()}, std::move(attempt));
+    }
+    RunDue();
+  }
+}
+
+LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireRequest& request) {
+  if (request.access == Access::kCreate) return TryCreate(stripe, request);
+  Record* record = stripe.Find(request.object_id);
+  if (record == nullptr) {
+    if (request.access == Access::kRead) ++stripe.misses;
+    return {Attempt::kAnswered,
+            MakeError(ErrorKind::kNotFound,
+                      absl::StrCat("no object ", request.object_id.ToQuoted()))};
+  }
+  if (record->phase != Phase::kSealed) {
+    return Blocked(request.access == Access::kRead ? ErrorKind::kNotSealed : ErrorKind::kBusy,
+                   request);
+  }
+  if (record->deadline != absl::InfiniteDuration() && record->deadline <= clock_.Now()) {
+    return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
+  }
+  absl::StatusOr<Grant> grant = GrantLease(*record, request);
+  if (!grant.ok() && KindOf(grant.status()) == ErrorKind::kBusy) {
+    return Blocked(ErrorKind::kBusy, request);
+  }
+  if (grant.ok() && request.access == Access::kRead) ++stripe.hits;
+  if (grant.ok() && request.access == Access::kWrite) record->writer = grant->lease.id;
+  return {Attempt::kAnswered, std::move(grant)};
+}
+
+LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
+                                                        const AcquireRequest& request) {
+  if (Record* record = stripe.Find(request.object_id); record != nullptr) {
+    if (record->phase != Phase::kSealed) return Blocked(ErrorKind::kBusy, request);
+    if (record->deadline <= clock_.Now()) return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
+    return {Attempt::kAnswered,
+            MakeError(ErrorKind::kAlreadyExists, absl::StrCat("object ", record->id.ToQuoted(),
+                                                              " exists; sealed objects never change"))};
+  }
+  auto record = std::make_unique<Record>();
+  record->id = request.object_id;
+  record->incarnation = next_incarnation_.fetch_add(1, std::memory_order_relaxed);
+  record->created_at = clock_.WallTime();
+  record->ttl = request.object_ttl;
+  absl::StatusOr<Grant> grant = GrantLease(*record, request);
+  if (!grant.ok()) {
+    // Somebody who shares the lease table creates it.
+    if (KindOf(grant.status()) == ErrorKind::kBusy) return Blocked(ErrorKind::kBusy, request);
+    return {Attempt::kAnswered, std::move(grant)};
+  }
+  record->creator = grant->lease.id;
+  stripe.Insert(std::move(record));
+  return {Attempt::kStarted, std::move(grant)};
+}
+
+LocalPeer::Engine::Attempt LocalPeer::Engine::Blocked(ErrorKind kind,
+                                                      const AcquireRequest& request) {
+  // Whoever stands in the way may have run out of time without having been reaped yet.
+  if (leases_->NextDeadline() <= clock_.Now()) return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
+  const absl::string_view why =
+      kind == ErrorKind::kNotSealed ? " is still being created" : " is held by another lease";
+  return {Attempt::kBlocked,
+          MakeError(kind, absl::StrCat("object ", request.object_id.ToQuoted(), why,
+                                       "; wait_seconds waits for it"))};
+}
+
+absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Record& record, const AcquireRequest& request) {
+  Grant grant;
+  Lease& lease = grant.lease;
+  lease.id = LeaseId::Random(random_);
+  lease.object_id = request.object_id;
+  lease.incarnation = record.incarnation;
+  lease.access = request.access;
+  if (request.ttl.has_value()) {
+    lease.ttl = *request.ttl;
+    lease.deadline = clock_.Now() + lease.ttl;
+  } else {
+    lease.session = request.session;
+  }
+  if (absl::Status status = leases_->Insert(lease); !status.ok()) return status;
+  Expect(lease.deadline);
+  if (record.phase == Phase::kSealed) {
+    if (record.leases == 0) policy_->Pin(record.eviction);
+    if (request.access == Access::kRead) policy_->Hit(record.eviction);
+  }
+  ++record.leases;
+  grant.object = record.object;
+  return grant;
+}
+
+void LocalPeer::Engine::Settle(Waiter waiter, Attempt attempt) {
+  if (attempt.result == Attempt::kStarted) {
+    attempt.answer = FinishCreate(waiter.request, *std::move(attempt.answer));
+  }
+  std::move(waiter.done)(std::move(attempt.answer));
+}
+
+absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& request, Grant grant) {
+  const uint64_t bytes = TotalSize(request);
+  absl::Status failure = Reserve(bytes);
+  const bool charged = failure.ok();
+  absl::StatusOr<Object::Blobs> blobs = Object::Blobs();
+  if (failure.ok()) {
+    blobs = MakeBlobs(request);
+    failure = blobs.status();
+  }
+
+  Aftermath aftermath;
+  Stripe& stripe = objects_.StripeOf(request.object_id);
+  {
+    MutexLock lock(stripe.mutex);
+    Record& record = *stripe.Find(request.object_id, grant.lease.incarnation);
+    if (charged) record.charged = bytes;
+    if (failure.ok() && record.abandoned) {
+      failure = MakeError(ErrorKind::kUnavailable, "the lease ended before it could be granted");
+    }
+    if (failure.ok()) {
+      record.object = std::make_shared<Object>(request.object_id, request.metadata,
+                                               *std::move(blobs), record.created_at);
+      record.phase = Phase::kCreating;
+      grant.object = record.object;
+      Publish(EventKind::kCreated, request.operation, record);
+    } else {
+      leases_->Remove(grant.lease.id);
+      record.leases = 0;
+      Retire(stripe, record, EventKind::kAbandoned, request.operation, aftermath);
+    }
+  }
+  Finish(std::move(aftermath));
+  if (!failure.ok()) return failure;
+  return grant;
+}
+
+absl::StatusOr<Object::Blobs> LocalPeer::Engine::MakeBlobs(const AcquireRequest& request) {
+  const auto make = [this](absl::optional<uint64_t> size) {
+    absl::StatusOr<std::unique_ptr<Blob>> blob = store_->Create(size);
+    // The medium may run out before the capacity does, of descriptors above all.
+    while (!blob.ok() && KindOf(blob.status()) == ErrorKind::kCapacity && EvictOne()) {
+      blob = store_->Create(size);
+    }
+    return blob;
+  };
+  Object::Blobs blobs;
+  const size_t count = std::max<size_t>(1, request.blob_sizes.size());
+  for (size_t i = 0; i < count; ++i) {
+    absl::StatusOr<std::unique_ptr<Blob>> blob =
+        request.blob_sizes.empty() ? make(absl::nullopt) : make(request.blob_sizes[i]);
+    if (!blob.ok()) return blob.status();
+    blobs.push_back(*std::move(blob));
+  }
+  return blobs;
+}
+
+}  // namespace packice
