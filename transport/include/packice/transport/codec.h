@@ -1,0 +1,58 @@
+// The protocol's wire form: one JSON object a line. Pure functions of their arguments; thread-safe.
+//
+// Reading: UTF-8; unknown fields are ignored; a field of the wrong type, a number out of range or text that is
+// not one JSON object is `invalid_argument`, with a message that names the field.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "packice/core/metadata.h"
+#include "packice/transport/protocol.h"
+
+namespace packice {
+
+// --- A server's side.
+
+struct DecodedRequest {
+  // As JSON text; empty: none. Echoed even when the rest could not be read.
+  std::string seq;
+  absl::StatusOr<Request> request;
+};
+
+// `line` is without its newline. Requests come back with no session and no operation id: those are the
+// transport's to set.
+DecodedRequest DecodeRequest(absl::string_view line);
+
+// Appends the reply's line, newline included, to `out`. `seq` as the request had it.
+void EncodeReply(const Reply& reply, absl::string_view seq, std::string& out);
+
+// --- A client's side.
+
+// Appends the request's line, newline included, to `out`.
+void EncodeRequest(const Request& request, std::string& out);
+
+struct DecodedReply {
+  std::string seq;  // as JSON text; empty: none
+  // A failure that the node answered is a Reply that holds an absl::Status; `corrupt` here means that the
+  // line is not a reply to such a request at all.
+  absl::StatusOr<Reply> reply;
+};
+
+// `asked` is what the line answers: its op decides the form.
+DecodedReply DecodeReply(absl::string_view line, const Request& asked);
+// Only the `seq` of a reply, to find out what it answers.
+std::string PeekSeq(absl::string_view line);
+
+// --- Values that other surfaces print and read too.
+
+// A JSON object from outside. `invalid_argument` when it is not one or is too large.
+absl::StatusOr<Metadata> ParseMetadata(absl::string_view json);
+std::string FormatMetadata(const Metadata& metadata);
+
+// The reply as a JSON object, without seq and newline: what --json prints.
+std::string FormatReply(const Reply& reply);
+
+}  // namespace packice

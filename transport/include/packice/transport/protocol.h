@@ -1,0 +1,122 @@
+// The control protocol's messages as values: what every transport speaks, whatever carries it.
+// docs/protocol.md has the wire form. Plain values, no ownership beyond their own; thread-compatible.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "absl/types/variant.h"
+#include "packice/core/blob_descriptor.h"
+#include "packice/core/peer.h"
+
+namespace packice {
+
+inline constexpr int kProtocolVersion = 2;
+// A request line, or an HTTP body, is at most this long, in bytes. So is a response, but for `list`.
+inline constexpr size_t kMaxRequestBytes = 1 << 20;
+
+enum class Op {
+  kHello,
+  kAcquire,
+  kSeal,
+  kDiscard,
+  kRelease,
+  kRenew,
+  kStat,
+  kList,
+  kStats,
+  kBatch,
+};
+
+absl::string_view OpName(Op op);  // "acquire"
+
+// A feature that a client announces in hello: it reads descriptors by position and honours a handle's offset,
+// so that many clients may be given one open file description. Others get one of their own, at offset 0.
+inline constexpr absl::string_view kFeaturePositioned = "positioned";
+
+struct HelloRequest {
+  std::vector<std::string> features;  // what the client understands
+};
+struct StatRequest {
+  ObjectId object_id;
+};
+struct StatsRequest {};
+struct BatchRequest;
+
+struct Request {
+  // What the client wants echoed, as JSON text; empty: nothing.
+  std::string seq;
+  Op op = Op::kStats;
+  // The alternative that belongs to `op`; LeaseRequest is for both discard and release.
+  absl::variant<StatsRequest, HelloRequest, AcquireRequest, SealRequest, LeaseRequest, RenewRequest,
+                StatRequest, ListRequest, std::unique_ptr<BatchRequest>>
+      body;
+};
+
+struct BatchRequest {
+  static constexpr size_t kMaxRequests = 10000;
+
+  // In order; none is a batch. One that could not be decoded stands as its failure.
+  std::vector<absl::StatusOr<Request>> requests;
+  // The seq of each, of failed ones too. Empty when none has one, else as long as `requests`.
+  std::vector<std::string> seqs;
+};
+
+// A blob as the answer to an acquire names it.
+struct FdHandle {
+  size_t index = 0;  // among the descriptors that ride with the response line
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+using Handle = absl::variant<FdHandle, PathDescriptor, UrlDescriptor>;
+
+struct HelloReply {
+  std::string version;  // of the node
+  int protocol = kProtocolVersion;
+  std::vector<std::string> features;
+};
+struct GrantReply {
+  LeaseId lease_id;
+  ObjectId object_id;
+  Access access = Access::kRead;
+  ObjectState state = ObjectState::kCreating;
+  absl::optional<absl::Duration> ttl;
+  Metadata metadata;
+  uint64_t size = 0;
+  absl::InlinedVector<Handle, 1> handles;
+};
+struct DiscardReply {};
+struct ReleaseReply {};
+struct RenewReply {
+  absl::Duration ttl;
+};
+// Of a whole node, on top of its peer's.
+struct StatsReply {
+  PeerStats peer;
+  uint64_t connections = 0;  // open now
+  uint64_t descriptors = 0;  // open in the node's process
+  uint64_t refused = 0;      // connections refused for a limit or a foreign uid, since the start
+  absl::Duration uptime;
+};
+struct BatchReply;
+
+// An answer: the reply that belongs to the request's op, or why there is none.
+using Reply = absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply, ReleaseReply, RenewReply,
+                            ObjectInfo, ListPage, StatsReply, std::unique_ptr<BatchReply>>;
+
+struct BatchReply {
+  std::vector<Reply> responses;
+  // Taken over from the BatchRequest. May be empty.
+  std::vector<std::string> seqs;
+};
+
+}  // namespace packice

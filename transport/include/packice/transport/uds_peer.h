@@ -1,0 +1,57 @@
+// A node behind a Unix socket, as a Peer: the client's side of the UDS transport.
+//
+// Thread-safe. One connection carries all calls, pipelined. There is no thread for reading while calls block:
+// whoever waits for an answer reads for all (Await). A background thread starts with the first call that wants
+// an answer and that nobody blocks on. After the node was restarted the next call connects anew;
+// in a forked child the first call does.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "packice/core/peer.h"
+#include "packice/transport/protocol.h"
+
+namespace packice {
+
+struct UdsPeerOptions {
+  std::string path;
+  // How long an answer may take beyond the request's own wait, before the call fails with `timeout`.
+  absl::Duration call_timeout = absl::Seconds(60);
+};
+
+class UdsPeer final : public Peer {
+ public:
+  // `unavailable` when nobody listens there, `permission_denied` when the socket is another user's,
+  // `unsupported` when the node speaks another protocol version.
+  static absl::StatusOr<std::unique_ptr<UdsPeer>> Connect(UdsPeerOptions options);
+  ~UdsPeer() override;
+
+  void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) override;
+  void Cancel(OperationId operation) override;
+  void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) override;
+  void Discard(LeaseRequest request, Done<absl::Status> done) override;
+  void Release(LeaseRequest request, Done<absl::Status> done) override;
+  void Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) override;
+  void Stat(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>> done) override;
+  void List(ListRequest request, Done<absl::StatusOr<ListPage>> done) override;
+  void Stats(Done<absl::StatusOr<PeerStats>> done) override;
+  void EndSession(SessionId session) override;
+  void Gather(absl::FunctionRef<void()> calls) override;
+  void Await(absl::FunctionRef<void()> calls, Latch& done) override;
+
+  // The whole node's statistics, its connections and descriptors among them.
+  void NodeStats(Done<absl::StatusOr<StatsReply>> done);
+  // What the node calls itself.
+  absl::StatusOr<HelloReply> Hello();
+
+ private:
+  class Impl;
+  explicit UdsPeer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace packice

@@ -1,0 +1,213 @@
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "codec_fields.h"
+#include "codec_json.h"
+#include "packice/transport/codec.h"
+
+namespace packice {
+namespace {
+
+using json::Field;
+using json::Fields;
+
+constexpr size_t kMaxDepth = 32;
+
+// The op, from whichever of its names the client uses. Nothing after a failure.
+absl::optional<Op> ReadOp(Fields& fields) {
+  const Field name = fields.Has(Field::kOp) ? Field::kOp : Field::kCommand;
+  if (fields.Has(name)) {
+    const absl::optional<size_t> at = fields.Word(name, json::OpNames());
+    return at ? absl::optional<Op>(static_cast<Op>(*at)) : absl::nullopt;
+  }
+  if (fields.Has(Field::kIntent)) return Op::kAcquire;
+  fields.Wrong(Field::kOp, absl::StrCat("given: one of ", absl::StrJoin(json::OpNames(), ", ")));
+  return absl::nullopt;
+}
+
+HelloRequest ReadHello(Fields& fields) {
+  HelloRequest hello;
+  const json::Node* features = fields.List(Field::kFeatures);
+  if (features == nullptr) return hello;
+  for (const json::Node* entry = features->begin(); entry != features->end();
+       entry = entry->next()) {
+    if (entry->type != json::Type::kString) {
+      fields.Wrong(Field::kFeatures, "a list of strings");
+      break;
+    }
+    hello.features.emplace_back(entry->text());
+  }
+  return hello;
+}
+
+void ReadBlobSizes(Fields& fields, AcquireRequest& acquire) {
+  if (const auto size = fields.Integer(Field::kSize, 0, json::kMaxSize)) {
+    acquire.blob_sizes.push_back(*size);
+  }
+  const json::Node* blobs = fields.List(Field::kBlobs, Object::kMaxBlobs);
+  if (blobs == nullptr) return;
+  if (fields.Has(Field::kSize)) return fields.Fail("\"size\" and \"blobs\" exclude one another");
+  uint64_t sum = 0;
+  for (const json::Node* entry = blobs->begin(); entry != blobs->end(); entry = entry->next()) {
+    Fields blob(*entry, ErrorKind::kInvalidArgument, "blobs", acquire.blob_sizes.size());
+    blob.Need({Field::kSize});
+    const uint64_t size = blob.Integer(Field::kSize, 0, json::kMaxSize).value_or(0);
+    if (!blob.ok()) return fields.Fail(blob.status());
+    if (size > json::kMaxSize - sum) {
+      return fields.Wrong(Field::kBlobs, absl::StrCat("at most ", json::kMaxSize, " bytes in all"));
+    }
+    sum += size;
+    acquire.blob_sizes.push_back(size);
+  }
+  if (acquire.blob_sizes.empty()) {
+    fields.Wrong(Field::kBlobs, "a list of at least one {\"size\": bytes}");
+  }
+}
+
+void ReadAcquire(Fields& fields, AcquireRequest& acquire) {
+  fields.Need({Field::kIntent});
+  acquire.access =
+      static_cast<Access>(fields.Word(Field::kIntent, json::AccessNames()).value_or(0));
+  const bool older = !fields.Has(Field::kObjectId) && fields.Has(Field::kObjid);
+  acquire.object_id = fields.Id(older ? Field::kObjid : Field::kObjectId);
+  acquire.ttl = fields.Seconds(Field::kTtlSeconds, /*zero_allowed=*/false);
+  acquire.wait =
+      fields.Seconds(Field::kWaitSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration());
+  ReadBlobSizes(fields, acquire);
+  acquire.metadata = fields.Meta(Field::kMeta);
+  acquire.object_ttl = fields.Seconds(Field::kObjectTtlSeconds, /*zero_allowed=*/false);
+  if (acquire.access == Access::kCreate) return;
+
+  if (!older) fields.Need({Field::kObjectId});
+  // Checked like everywhere, but of no meaning here.
+  acquire.blob_sizes.clear();
+  acquire.metadata = Metadata();
+  acquire.object_ttl.reset();
+}
+
+StatRequest ReadStat(Fields& fields) {
+  const bool older = !fields.Has(Field::kObjectId) && fields.Has(Field::kObjid);
+  if (!older) fields.Need({Field::kObjectId});
+  return StatRequest{fields.Id(older ? Field::kObjid : Field::kObjectId)};
+}
+
+ListRequest ReadList(Fields& fields) {
+  ListRequest list;
+  list.prefix = std::string(fields.String(Field::kPrefix).value_or(""));
+  list.after = std::string(fields.String(Field::kAfter).value_or(""));
+  list.limit =
+      fields.Integer(Field::kLimit, 1, ListRequest::kMaxLimit).value_or(ListRequest::kDefaultLimit);
+  return list;
+}
+
+// A string that is no lease id names a lease that cannot exist, which is told as any unknown lease
+// is. To be called last: what can never succeed is the more useful answer.
+LeaseId ReadLeaseId(Fields& fields) {
+  fields.Need({Field::kLeaseId});
+  const absl::optional<absl::string_view> text = fields.String(Field::kLeaseId);
+  if (!text || !fields.ok()) return LeaseId();
+  absl::StatusOr<LeaseId> id = LeaseId::Parse(*text);
+  if (id.ok()) return *id;
+  fields.Fail(ErrorKind::kLeaseExpired,
+              absl::StrCat("there is no such lease: ", id.status().message()));
+  return LeaseId();
+}
+
+void ReadSeal(Fields& fields, SealRequest& seal) {
+  seal.size = fields.Integer(Field::kSize, 0, json::kMaxSize);
+  seal.metadata = fields.Meta(Field::kMeta);
+  seal.lease_id = ReadLeaseId(fields);
+}
+
+void ReadRenew(Fields& fields, RenewRequest& renew) {
+  fields.Need({Field::kTtlSeconds});
+  renew.ttl =
+      fields.Seconds(Field::kTtlSeconds, /*zero_allowed=*/false).value_or(absl::ZeroDuration());
+  renew.lease_id = ReadLeaseId(fields);
+}
+
+DecodedRequest DecodeObject(const json::Node& object, bool in_batch);
+
+std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch) {
+  auto batch = std::make_unique<BatchRequest>();
+  if (in_batch) {
+    fields.Fail("a batch cannot hold a batch");
+    return batch;
+  }
+  fields.Need({Field::kRequests});
+  const json::Node* requests = fields.List(Field::kRequests, BatchRequest::kMaxRequests);
+  if (requests == nullptr || !fields.ok()) return batch;
+  for (const json::Node* entry = requests->begin(); entry != requests->end();
+       entry = entry->next()) {
+    DecodedRequest decoded = DecodeObject(*entry, /*in_batch=*/true);
+    if (!decoded.seq.empty()) {
+      batch->seqs.resize(batch->requests.size());
+      batch->seqs.push_back(std::move(decoded.seq));
+    }
+    batch->requests.push_back(std::move(decoded.request));
+  }
+  if (!batch->seqs.empty()) batch->seqs.resize(batch->requests.size());
+  return batch;
+}
+
+void ReadBody(Fields& fields, bool in_batch, Request& request) {
+  switch (request.op) {
+    case Op::kHello:
+      request.body = ReadHello(fields);
+      return;
+    case Op::kAcquire:
+      return ReadAcquire(fields, request.body.emplace<AcquireRequest>());
+    case Op::kSeal:
+      return ReadSeal(fields, request.body.emplace<SealRequest>());
+    case Op::kDiscard:
+    case Op::kRelease:
+      request.body.emplace<LeaseRequest>().lease_id = ReadLeaseId(fields);
+      return;
+    case Op::kRenew:
+      return ReadRenew(fields, request.body.emplace<RenewRequest>());
+    case Op::kStat:
+      request.body = ReadStat(fields);
+      return;
+    case Op::kList:
+      request.body = ReadList(fields);
+      return;
+    case Op::kStats:
+      return;
+    case Op::kBatch:
+      request.body = ReadBatch(fields, in_batch);
+      return;
+  }
+}
+
+DecodedRequest DecodeObject(const json::Node& object, bool in_batch) {
+  Fields fields(object, ErrorKind::kInvalidArgument);
+  DecodedRequest decoded;
+  decoded.seq = fields.Seq();
+  Request& request = decoded.request.emplace();
+  if (fields.ok()) {
+    if (const absl::optional<Op> op = ReadOp(fields)) {
+      request.op = *op;
+      request.seq = decoded.seq;
+      ReadBody(fields, in_batch, request);
+    }
+  }
+  if (!fields.ok()) decoded.request = fields.status();
+  return decoded;
+}
+
+}  // namespace
+
+DecodedRequest DecodeRequest(absl::string_view line) {
+  json::Document document;
+  if (document.Parse(line, kMaxDepth)) return DecodeObject(*document.root(), /*in_batch=*/false);
+  DecodedRequest decoded;
+  if (document.root() != nullptr) {
+    decoded.seq = Fields(*document.root(), ErrorKind::kInvalidArgument).Seq();
+  }
+  decoded.request = MakeError(ErrorKind::kInvalidArgument,
+                              absl::StrCat("the request is not JSON: ", document.error()));
+  return decoded;
+}
+
+}  // namespace packice

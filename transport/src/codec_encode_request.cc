@@ -1,0 +1,153 @@
+#include <algorithm>
+
+#include "codec_fields.h"
+#include "codec_write.h"
+#include "packice/transport/codec.h"
+
+namespace packice {
+namespace {
+
+using json::AppendLeaseId;
+using json::AppendMetadata;
+using json::AppendSeconds;
+using json::AppendString;
+using json::AppendUnsigned;
+
+// Appends the members behind "op", each with its comma in front.
+struct BodyEncoder {
+  std::string& out;
+
+  void Seconds(absl::string_view key, absl::optional<absl::Duration> duration) {
+    if (!duration || *duration == absl::InfiniteDuration()) return;
+    out.append(key.data(), key.size());
+    AppendSeconds(*duration, out);
+  }
+  void Meta(const Metadata& metadata) {
+    if (metadata.empty()) return;
+    out.append(",\"meta\":");
+    AppendMetadata(metadata, out);
+  }
+  void Lease(const LeaseId& id) {
+    out.append(",\"lease_id\":");
+    AppendLeaseId(id, out);
+  }
+  void Text(absl::string_view key, absl::string_view value) {
+    if (value.empty()) return;
+    out.append(key.data(), key.size());
+    AppendString(value, out);
+  }
+
+  void operator()(const StatsRequest&) {}
+
+  void operator()(const HelloRequest& hello) {
+    if (hello.features.empty()) return;
+    char before = '[';
+    out.append(",\"features\":");
+    for (const std::string& feature : hello.features) {
+      out.push_back(before);
+      before = ',';
+      AppendString(feature, out);
+    }
+    out.push_back(']');
+  }
+
+  void operator()(const AcquireRequest& acquire) {
+    const absl::string_view intent = AccessName(acquire.access);
+    out.append(",\"intent\":\"");
+    out.append(intent.data(), intent.size());
+    out.push_back('"');
+    Text(",\"object_id\":", acquire.object_id.bytes());
+    BlobSizes(acquire);
+    Seconds(",\"ttl_seconds\":", acquire.ttl);
+    Seconds(",\"object_ttl_seconds\":", acquire.object_ttl);
+    Meta(acquire.metadata);
+    if (acquire.wait > absl::ZeroDuration()) {
+      // To wait for ever is a fair thing to ask for; the wire has a limit.
+      Seconds(",\"wait_seconds\":", std::min(acquire.wait, absl::Seconds(json::kMaxSeconds)));
+    }
+  }
+
+  void BlobSizes(const AcquireRequest& acquire) {
+    if (acquire.blob_sizes.empty()) return;
+    if (acquire.blob_sizes.size() == 1) {
+      out.append(",\"size\":");
+      return AppendUnsigned(acquire.blob_sizes.front(), out);
+    }
+    char before = '[';
+    out.append(",\"blobs\":");
+    for (const uint64_t size : acquire.blob_sizes) {
+      out.push_back(before);
+      before = ',';
+      out.append("{\"size\":");
+      AppendUnsigned(size, out);
+      out.push_back('}');
+    }
+    out.push_back(']');
+  }
+
+  void operator()(const SealRequest& seal) {
+    Lease(seal.lease_id);
+    if (seal.size) {
+      out.append(",\"size\":");
+      AppendUnsigned(*seal.size, out);
+    }
+    Meta(seal.metadata);
+  }
+
+  void operator()(const LeaseRequest& lease) { Lease(lease.lease_id); }
+
+  void operator()(const RenewRequest& renew) {
+    Lease(renew.lease_id);
+    Seconds(",\"ttl_seconds\":", renew.ttl);
+  }
+
+  void operator()(const StatRequest& stat) { Text(",\"object_id\":", stat.object_id.bytes()); }
+
+  void operator()(const ListRequest& list) {
+    Text(",\"prefix\":", list.prefix);
+    Text(",\"after\":", list.after);
+    if (list.limit == ListRequest::kDefaultLimit) return;
+    out.append(",\"limit\":");
+    AppendUnsigned(list.limit, out);
+  }
+
+  void operator()(const std::unique_ptr<BatchRequest>& batch);
+};
+
+void AppendRequest(const Request& request, std::string& out) {
+  out.push_back('{');
+  if (!request.seq.empty()) {
+    out.append("\"seq\":");
+    out.append(request.seq);
+    out.push_back(',');
+  }
+  const absl::string_view op = OpName(request.op);
+  out.append("\"op\":\"");
+  out.append(op.data(), op.size());
+  out.push_back('"');
+  absl::visit(BodyEncoder{out}, request.body);
+  out.push_back('}');
+}
+
+void BodyEncoder::operator()(const std::unique_ptr<BatchRequest>& batch) {
+  out.append(",\"requests\":[");
+  for (size_t i = 0; batch != nullptr && i < batch->requests.size(); ++i) {
+    if (i != 0) out.push_back(',');
+    const absl::StatusOr<Request>& request = batch->requests[i];
+    if (request.ok()) {
+      AppendRequest(*request, out);
+    } else {
+      out.append("null");  // keeps the others' places; answered as a failure
+    }
+  }
+  out.push_back(']');
+}
+
+}  // namespace
+
+void EncodeRequest(const Request& request, std::string& out) {
+  AppendRequest(request, out);
+  out.push_back('\n');
+}
+
+}  // namespace packice

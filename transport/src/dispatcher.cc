@@ -1,0 +1,209 @@
+#include "dispatcher.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "packice/core/error.h"
+#include "private_descriptor.h"
+#include "unix_socket.h"
+
+namespace packice {
+namespace {
+
+// The reply of a call that answers absl::StatusOr<T>, where T is a reply itself.
+template <typename T>
+Done<absl::StatusOr<T>> ReplyTo(Dispatcher::Completion done) {
+  return [done = std::move(done)](absl::StatusOr<T> answer) mutable {
+    if (!answer.ok()) return std::move(done)(Answer{answer.status(), {}});
+    std::move(done)(Answer{*std::move(answer), {}});
+  };
+}
+
+template <typename SuccessReply>
+Done<absl::Status> ReplyTo(Dispatcher::Completion done, SuccessReply success) {
+  return [done = std::move(done), success](absl::Status status) mutable {
+    if (!status.ok()) return std::move(done)(Answer{std::move(status), {}});
+    std::move(done)(Answer{success, {}});
+  };
+}
+
+}  // namespace
+
+// Runs the requests of a batch one after another, each when the one before has answered: a later one may build
+// on an earlier one. Owns itself through the completions it hands out.
+class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
+ public:
+  Batch(Dispatcher& dispatcher, std::unique_ptr<BatchRequest> batch, Caller& caller,
+        OperationId operation, Completion done)
+      : dispatcher_(dispatcher),
+        requests_(std::move(batch->requests)),
+        caller_(caller),
+        operation_(operation),
+        done_(std::move(done)) {
+    replies_->seqs = std::move(batch->seqs);
+  }
+
+  void Run() {
+    while (next_ < requests_.size()) {
+      absl::StatusOr<Request>& request = requests_[next_++];
+      if (!request.ok()) {
+        replies_->responses.emplace_back(request.status());
+        continue;
+      }
+      turn_.store(kRunning);
+      dispatcher_.Dispatch(*std::move(request), caller_, operation_,
+                           [self = shared_from_this()](Answer answer) {
+                             self->Add(std::move(answer));
+                             // Whoever comes second goes on: this, or the loop that called Dispatch.
+                             if (self->turn_.exchange(kAnswered) == kReturned) self->Run();
+                           });
+      if (turn_.exchange(kReturned) != kAnswered) return;
+    }
+    answer_.reply = std::move(replies_);
+    std::move(done_)(std::move(answer_));
+  }
+
+ private:
+  enum Turn { kRunning, kAnswered, kReturned };
+
+  void Add(Answer answer) {
+    const size_t base = answer_.descriptors.size();
+    if (auto* grant = absl::get_if<GrantReply>(&answer.reply)) {
+      if (base + answer.descriptors.size() > kMaxDescriptorsPerMessage) {
+        dispatcher_.peer_.Release({grant->lease_id, caller_.session, operation_}, nullptr);
+        replies_->responses.emplace_back(
+            MakeError(ErrorKind::kCapacity,
+                      absl::StrCat("one response carries at most ", kMaxDescriptorsPerMessage,
+                                   " descriptors; ask for fewer objects in a batch")));
+        return;
+      }
+      for (Handle& handle : grant->handles) {
+        if (auto* fd = absl::get_if<FdHandle>(&handle)) fd->index += base;
+      }
+    }
+    std::move(answer.descriptors.begin(), answer.descriptors.end(),
+              std::back_inserter(answer_.descriptors));
+    replies_->responses.push_back(std::move(answer.reply));
+  }
+
+  Dispatcher& dispatcher_;
+  std::vector<absl::StatusOr<Request>> requests_;
+  Caller& caller_;
+  const OperationId operation_;
+  Completion done_;
+  size_t next_ = 0;
+  std::atomic<Turn> turn_{kRunning};
+  std::unique_ptr<BatchReply> replies_ = std::make_unique<BatchReply>();
+  Answer answer_;
+};
+
+void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation, Completion done) {
+  switch (request.op) {
+    case Op::kHello:
+      return std::move(done)(Hello(absl::get<HelloRequest>(request.body), caller));
+    case Op::kAcquire:
+      return Acquire(absl::get<AcquireRequest>(std::move(request.body)), caller, operation,
+                     std::move(done));
+    case Op::kSeal: {
+      auto& seal = absl::get<SealRequest>(request.body);
+      seal.session = caller.session;
+      seal.operation = operation;
+      return peer_.Seal(std::move(seal), ReplyTo<Sealed>(std::move(done)));
+    }
+    case Op::kDiscard:
+    case Op::kRelease: {
+      auto& lease = absl::get<LeaseRequest>(request.body);
+      lease.session = caller.session;
+      lease.operation = operation;
+      if (request.op == Op::kDiscard) {
+        return peer_.Discard(lease, ReplyTo(std::move(done), DiscardReply()));
+      }
+      return peer_.Release(lease, ReplyTo(std::move(done), ReleaseReply()));
+    }
+    case Op::kRenew: {
+      auto& renew = absl::get<RenewRequest>(request.body);
+      renew.session = caller.session;
+      return peer_.Renew(renew, [done = std::move(done)](absl::StatusOr<absl::Duration> ttl) mutable {
+        if (!ttl.ok()) return std::move(done)(Answer{ttl.status(), {}});
+        std::move(done)(Answer{RenewReply{*ttl}, {}});
+      });
+    }
+    case Op::kStat:
+      return peer_.Stat(absl::get<StatRequest>(request.body).object_id,
+                        ReplyTo<ObjectInfo>(std::move(done)));
+    case Op::kList:
+      return peer_.List(absl::get<ListRequest>(std::move(request.body)),
+                        ReplyTo<ListPage>(std::move(done)));
+    case Op::kStats:
+      return peer_.Stats([this, done = std::move(done)](absl::StatusOr<PeerStats> stats) mutable {
+        if (!stats.ok()) return std::move(done)(Answer{stats.status(), {}});
+        std::move(done)(Answer{node_stats_(*stats), {}});
+      });
+    case Op::kBatch:
+      return std::make_shared<Batch>(
+                 *this, absl::get<std::unique_ptr<BatchRequest>>(std::move(request.body)), caller,
+                 operation, std::move(done))
+          ->Run();
+  }
+}
+
+void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId operation,
+                         Completion done) {
+  request.session = caller.session;
+  request.operation = operation;
+  peer_.Acquire(std::move(request),
+                [this, &caller, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+                  if (!grant.ok()) return std::move(done)(Answer{grant.status(), {}});
+                  std::move(done)(Granted(*std::move(grant), caller));
+                });
+}
+
+Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
+  Answer answer;
+  GrantReply reply;
+  Lease& lease = grant.lease;
+  const Object& object = *grant.object;
+  reply.lease_id = lease.id;
+  reply.access = lease.access;
+  reply.state = object.state();
+  reply.metadata = object.metadata();
+  if (lease.ttl != absl::InfiniteDuration()) reply.ttl = lease.ttl;
+  for (const auto& blob : object.blobs()) {
+    BlobDescriptor descriptor = blob->Describe();
+    reply.size += blob->size();
+    auto* fd = absl::get_if<FdDescriptor>(&descriptor);
+    if (fd == nullptr) {
+      if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) reply.handles.push_back(*path);
+      if (auto* url = absl::get_if<UrlDescriptor>(&descriptor)) reply.handles.push_back(*url);
+      continue;
+    }
+    if (!caller.positioned) {
+      absl::StatusOr<FdDescriptor> own =
+          PrivateDescriptor(*fd, /*writable=*/lease.access == Access::kCreate);
+      if (!own.ok()) {
+        peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
+        return Answer{own.status(), {}};
+      }
+      *fd = *std::move(own);
+    }
+    reply.handles.push_back(FdHandle{answer.descriptors.size(), fd->offset, fd->size});
+    answer.descriptors.push_back(std::move(*fd));
+  }
+  reply.object_id = std::move(lease.object_id);
+  answer.reply = std::move(reply);
+  return answer;
+}
+
+Answer Dispatcher::Hello(const HelloRequest& request, Caller& caller) const {
+  caller.positioned = std::any_of(request.features.begin(), request.features.end(),
+                                  [](const std::string& f) { return f == kFeaturePositioned; });
+  HelloReply reply;
+  reply.version = version_;
+  reply.features = {"batch", "seq", std::string(kFeaturePositioned)};
+  return Answer{std::move(reply), {}};
+}
+
+}  // namespace packice

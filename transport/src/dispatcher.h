@@ -1,0 +1,53 @@
+// From a decoded request to a call of the Peer, and from its answer to a reply: what every transport of the
+// control protocol has in common. Owned by a server; thread-safe.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "packice/core/peer.h"
+#include "packice/transport/protocol.h"
+
+namespace packice {
+
+struct Answer {
+  Reply reply;
+  // That its FdHandles index.
+  std::vector<FdDescriptor> descriptors;
+};
+
+// Who asks. Belongs to one connection and is touched by its requests in order.
+struct Caller {
+  SessionId session = SessionId::kNone;
+  bool positioned = false;  // announced kFeaturePositioned
+};
+
+class Dispatcher {
+ public:
+  using Completion = absl::AnyInvocable<void(Answer) &&>;
+
+  // `node_stats` adds what the node knows to its peer's figures.
+  Dispatcher(Peer& peer, std::string version, std::function<StatsReply(const PeerStats&)> node_stats)
+      : peer_(peer), version_(std::move(version)), node_stats_(std::move(node_stats)) {}
+
+  // Answers as Peer does: perhaps before it returns, perhaps later, on any thread. `operation` is what
+  // Peer::Cancel will know the request by. `caller` outlives the answer.
+  void Dispatch(Request request, Caller& caller, OperationId operation, Completion done);
+
+  Peer& peer() { return peer_; }
+
+ private:
+  class Batch;
+
+  void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Completion done);
+  Answer Granted(Grant grant, const Caller& caller);
+  Answer Hello(const HelloRequest& request, Caller& caller) const;
+
+  Peer& peer_;
+  const std::string version_;
+  const std::function<StatsReply(const PeerStats&)> node_stats_;
+};
+
+}  // namespace packice

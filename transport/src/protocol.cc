@@ -1,0 +1,28 @@
+#include "packice/transport/protocol.h"
+
+#include <iterator>
+
+#include "codec_fields.h"
+
+namespace packice {
+namespace json {
+
+absl::Span<const absl::string_view> OpNames() {
+  static constexpr absl::string_view kNames[] = {
+      "hello", "acquire", "seal", "discard", "release", "renew", "stat", "list", "stats", "batch",
+  };
+  static_assert(std::size(kNames) == static_cast<size_t>(Op::kBatch) + 1);
+  return kNames;
+}
+
+absl::Span<const absl::string_view> AccessNames() {
+  static constexpr absl::string_view kNames[] = {"read", "create", "write"};
+  static_assert(std::size(kNames) == static_cast<size_t>(Access::kWrite) + 1);
+  return kNames;
+}
+
+}  // namespace json
+
+absl::string_view OpName(Op op) { return json::OpNames()[static_cast<size_t>(op)]; }
+
+}  // namespace packice

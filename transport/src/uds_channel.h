@@ -1,0 +1,111 @@
+// One connection of a UdsPeer to its node: sends requests, reads answers, hands each to who asked.
+//
+// Thread-safe. Requests go out in the order of their Calls. There is one reader at a time: a thread that awaits
+// an answer, or, when answers are wanted and nobody awaits any, a thread of the channel's own. Once broken a
+// channel stays broken; whoever waits learns why.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "packice/core/clock.h"
+#include "packice/core/latch.h"
+#include "packice/core/mutex.h"
+#include "packice/core/unique_fd.h"
+#include "packice/transport/protocol.h"
+
+namespace packice {
+
+class UdsChannel {
+ public:
+  // Gets the reply (a failure that the node answered is one) and the descriptors that came with it; or why there
+  // will be none. Null: not wanted.
+  using Answered = absl::AnyInvocable<void(absl::StatusOr<Reply>, std::vector<UniqueFd>&) &&>;
+
+  struct Call {
+    Request request;
+    Answered answered;
+    absl::Duration wait = absl::ZeroDuration();  // how long the node may let it wait
+  };
+
+  UdsChannel(UniqueFd socket, absl::Duration call_timeout);
+  // Every Call that is still unanswered ends in `unavailable`.
+  ~UdsChannel();
+
+  int socket() const { return socket_.get(); }
+
+  // Sends a request. False when the connection turned out to be broken before a byte of it was sent: `call` is
+  // then untouched, and the node has not seen it.
+  bool Send(Call& call);
+
+  // Runs `calls`, then reads until `done` is set or the channel is broken.
+  void Await(absl::FunctionRef<void()> calls, Latch& done);
+
+  // The first failure; OK while there is none.
+  absl::Status why_broken() const;
+  bool broken() const { return broken_.load(std::memory_order_acquire); }
+
+ private:
+  struct Unanswered {
+    Request request;
+    Answered answered;
+    Instant deadline;
+  };
+  struct Ready {
+    Answered answered;
+    absl::StatusOr<Reply> reply;
+    std::vector<UniqueFd> descriptors;
+  };
+
+  // The rest of a request that the socket did not take at once. Breaks the channel when it can't be sent.
+  void SendRest(absl::string_view bytes, Instant deadline);
+  // Reads what is there, at most one tick long if nothing is, and runs the callbacks. Only by the reader.
+  void ReadOnce(int flags);
+  absl::Status TakeLines(std::vector<Ready>& ready);
+  absl::Status TakeLine(absl::string_view line, std::vector<Ready>& ready)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckDeadlines();
+  void Break(absl::Status why);
+  // Becomes the reader and reads what is there without waiting, unless there is a reader.
+  void DrainIfNobodyReads();
+  void NeedReader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadInBackground();
+
+  const UniqueFd socket_;
+  const absl::Duration call_timeout_;
+  std::atomic<bool> broken_{false};
+
+  // Held from queueing a request to its last byte. Before mutex_.
+  Mutex send_mutex_;
+  std::string output_ ABSL_GUARDED_BY(send_mutex_);
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t awaiting_ ABSL_GUARDED_BY(mutex_) = 0;  // threads in Await
+  size_t wanted_ ABSL_GUARDED_BY(mutex_) = 0;    // unanswered with a callback
+  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status why_broken_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Unanswered> in_order_ ABSL_GUARDED_BY(mutex_);
+  // Those that may be overtaken, by their seq.
+  std::map<std::string, Unanswered, std::less<>> overtaken_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_seq_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::thread background_ ABSL_GUARDED_BY(mutex_);
+
+  // Touched by the reader only, whoever that is.
+  std::string input_;
+  std::deque<UniqueFd> received_;
+};
+
+}  // namespace packice

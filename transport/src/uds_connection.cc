@@ -1,0 +1,314 @@
+#include "uds_connection.h"
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "packice/core/error.h"
+#include "packice/transport/codec.h"
+#include "unix_socket.h"
+
+namespace packice {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr size_t kReadBytes = 16 * 1024;
+// A connection that owes its client this much is not read from until the client has taken it.
+constexpr size_t kMaxOutput = 1 << 20;
+// Answered requests are sent together, up to this much.
+constexpr size_t kFlushBytes = 64 * 1024;
+constexpr auto kRetryPause = std::chrono::milliseconds(5);
+
+}  // namespace
+
+// A request between its call and its answer. The two parties, the connection that made the call and whoever
+// completes it, meet in `turn`: the second one goes on.
+struct UdsConnection::Pending {
+  enum Turn { kCalling, kAnswered, kReturned };
+
+  std::shared_ptr<UdsConnection> connection;
+  std::string seq;
+  OperationId operation = OperationId::kNone;
+  std::atomic<Turn> turn{kCalling};
+  Answer answer;
+
+  static void Complete(const std::shared_ptr<Pending>& pending, Answer answer) {
+    pending->answer = std::move(answer);
+    if (pending->turn.exchange(kAnswered) != kReturned) return;
+    auto executor = pending->connection->socket_.get_executor();
+    asio::post(executor, [pending] { pending->connection->Finished(pending); });
+  }
+};
+
+UdsConnection::UdsConnection(Socket socket, Dispatcher& dispatcher, absl::Duration send_timeout,
+                             std::function<void(UdsConnection*)> closed)
+    : socket_(std::move(socket)),
+      dispatcher_(dispatcher),
+      send_timeout_(send_timeout),
+      closed_(std::move(closed)),
+      wake_(socket_.get_executor()),
+      stalled_(socket_.get_executor()),
+      retry_(socket_.get_executor()) {
+  caller_.session = NewSessionId();
+  wake_.expires_at(asio::steady_timer::time_point::max());
+}
+
+UdsConnection::~UdsConnection() = default;
+
+void UdsConnection::Start() {
+  boost::system::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  WatchForHangUp();
+  asio::co_spawn(
+      socket_.get_executor(), [self = shared_from_this()] { return self->Serve(); },
+      asio::detached);
+}
+
+void UdsConnection::Drain() {
+  draining_ = true;
+  boost::system::error_code ignored;
+  // The client may still send, but what it sends is refused from here on; what it sent before is read and
+  // answered, then the end of the stream shows.
+  socket_.shutdown(Socket::shutdown_receive, ignored);
+  CancelWaits();
+}
+
+void UdsConnection::Close() {
+  hung_up_ = true;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  CancelWaits();
+  wake_.cancel(ignored);
+}
+
+asio::awaitable<void> UdsConnection::Serve() {
+  co_await ServeLines();
+  // A client that only shut down its sending side still gets its answers.
+  while (!hung_up_ && (!waiting_.empty() || !flushed())) co_await Pause();
+  dispatcher_.peer().EndSession(caller_.session);
+  // Ended waits are on their way back here.
+  while (!waiting_.empty()) co_await Pause();
+  boost::system::error_code ignored;
+  stalled_.cancel(ignored);
+  retry_.cancel(ignored);
+  socket_.close(ignored);
+  closed_(this);
+}
+
+asio::awaitable<void> UdsConnection::ServeLines() {
+  while (true) {
+    for (absl::string_view line = NextLine(); line.data() != nullptr; line = NextLine()) {
+      if (std::shared_ptr<Pending> pending = Begin(line)) {
+        Flush();
+        ordered_ = pending;
+        while (ordered_ != nullptr) co_await Pause();
+      }
+      if (output_.size() >= kFlushBytes) Flush();
+      while (output_.size() >= kMaxOutput && !hung_up_) co_await Pause();
+    }
+    Flush();
+    if (hung_up_ && !socket_.is_open()) co_return;
+
+    const size_t filled = input_.size();
+    input_.resize(filled + kReadBytes);
+    boost::system::error_code error;
+    const size_t n = co_await socket_.async_read_some(
+        asio::buffer(&input_[filled], kReadBytes),
+        asio::redirect_error(asio::use_awaitable, error));
+    input_.resize(filled + n);
+    if (error) co_return;
+  }
+}
+
+asio::awaitable<void> UdsConnection::Pause() {
+  boost::system::error_code ignored;
+  co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+// The next line without its newline, or a null view when there is no whole one. Valid until the next read.
+absl::string_view UdsConnection::NextLine() {
+  while (true) {
+    const size_t newline = input_.find('\n', std::max(scanned_, parsed_));
+    if (newline == std::string::npos) break;
+    const absl::string_view line(&input_[parsed_], newline - parsed_);
+    parsed_ = scanned_ = newline + 1;
+    if (std::exchange(skipping_, false)) continue;
+    if (line.size() > kMaxRequestBytes) {
+      Queue(Answer{MakeError(ErrorKind::kInvalidArgument,
+                             absl::StrCat("a request line has at most ", kMaxRequestBytes, " bytes")),
+                   {}},
+            "");
+      continue;
+    }
+    if (line.empty()) continue;
+    return line;
+  }
+  input_.erase(0, parsed_);
+  parsed_ = 0;
+  scanned_ = input_.size();
+  if (skipping_ || input_.size() > kMaxRequestBytes) {
+    if (!std::exchange(skipping_, true)) {
+      Queue(Answer{MakeError(ErrorKind::kInvalidArgument,
+                             absl::StrCat("a request line has at most ", kMaxRequestBytes, " bytes")),
+                   {}},
+            "");
+    }
+    input_.clear();
+    scanned_ = 0;
+  }
+  return absl::string_view();
+}
+
+std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view line) {
+  DecodedRequest decoded = DecodeRequest(line);
+  if (!decoded.request.ok()) {
+    Queue(Answer{decoded.request.status(), {}}, decoded.seq);
+    return nullptr;
+  }
+  const auto* acquire = absl::get_if<AcquireRequest>(&decoded.request->body);
+  const bool may_overtake =
+      !decoded.seq.empty() && acquire != nullptr && acquire->wait > absl::ZeroDuration();
+  auto pending = std::make_shared<Pending>();
+  pending->connection = shared_from_this();
+  pending->seq = std::move(decoded.seq);
+  pending->operation = NewOperationId();
+  dispatcher_.Dispatch(*std::move(decoded.request), caller_, pending->operation,
+                       [pending](Answer answer) { Pending::Complete(pending, std::move(answer)); });
+  if (pending->turn.exchange(Pending::kReturned) == Pending::kAnswered) {
+    Queue(std::move(pending->answer), pending->seq);
+    return nullptr;
+  }
+  waiting_.insert(pending);
+  // One that came in while everything is being ended waits for nothing.
+  if (draining_ || hung_up_) dispatcher_.peer().Cancel(pending->operation);
+  return may_overtake ? nullptr : pending;
+}
+
+void UdsConnection::Finished(const std::shared_ptr<Pending>& pending) {
+  waiting_.erase(pending);
+  if (draining_ && absl::holds_alternative<absl::Status>(pending->answer.reply)) {
+    pending->answer.reply = MakeError(ErrorKind::kUnavailable, "the node is shutting down");
+  }
+  Queue(std::move(pending->answer), pending->seq);
+  if (ordered_ == pending) {
+    ordered_ = nullptr;
+  } else {
+    Flush();
+  }
+  wake_.cancel();
+}
+
+void UdsConnection::Queue(Answer answer, absl::string_view seq) {
+  if (muted_) return;
+  if (!answer.descriptors.empty()) {
+    riders_.push_back(Rider{queued_, std::move(answer.descriptors)});
+  }
+  const size_t before = output_.size();
+  EncodeReply(answer.reply, seq, output_);
+  queued_ += output_.size() - before;
+}
+
+void UdsConnection::Flush() {
+  if (sending_ || flushed() || !socket_.is_open()) return;
+  while (!flushed()) {
+    if (!SendSome()) return;
+  }
+  output_.clear();
+  wake_.cancel();
+}
+
+// False when it has to be gone on with later, or never.
+bool UdsConnection::SendSome() {
+  std::vector<int> descriptors;
+  uint64_t end = queued_;
+  if (!riders_.empty() && riders_.front().position == sent_) {
+    for (const FdDescriptor& rider : riders_.front().descriptors) {
+      descriptors.push_back(rider.fd->get());
+    }
+    if (riders_.size() > 1) end = riders_[1].position;
+  } else if (!riders_.empty()) {
+    end = riders_.front().position;
+  }
+  // Of output_, what lies before sent_ is cut off only now and then.
+  const absl::string_view bytes(&output_[output_.size() - (queued_ - sent_)], end - sent_);
+  const ssize_t n =
+      SendWithDescriptors(socket_.native_handle(), bytes, descriptors, MSG_DONTWAIT);
+  if (n > 0) {
+    if (!descriptors.empty()) riders_.pop_front();
+    sent_ += static_cast<uint64_t>(n);
+    if (static_cast<size_t>(n) == bytes.size()) return true;
+  }
+  if (n > 0 || n == -EAGAIN || n == -EWOULDBLOCK) {
+    FlushWhenWritable();
+  } else if (n == -ETOOMANYREFS || n == -ENOMEM || n == -ENOBUFS) {
+    // Too many descriptors are in flight in the whole system (unix(7)); clients take them out again.
+    FlushLater();
+  } else {
+    // The client does not listen any more. What it asked for before it went is done all the same.
+    muted_ = true;
+    DropOutput();
+  }
+  return false;
+}
+
+void UdsConnection::DropOutput() {
+  output_.clear();
+  riders_.clear();
+  sent_ = queued_;
+  wake_.cancel();
+}
+
+void UdsConnection::FlushWhenWritable() {
+  sending_ = true;
+  output_.erase(0, output_.size() - (queued_ - sent_));
+  auto self = shared_from_this();
+  stalled_.expires_after(absl::ToChronoMilliseconds(send_timeout_));
+  stalled_.async_wait([self](boost::system::error_code error) {
+    if (!error) self->Close();
+  });
+  socket_.async_wait(Socket::wait_write, [self](boost::system::error_code error) {
+    self->sending_ = false;
+    self->stalled_.cancel();
+    if (!error) self->Flush();
+    self->wake_.cancel();
+  });
+}
+
+void UdsConnection::FlushLater() {
+  sending_ = true;
+  retry_.expires_after(kRetryPause);
+  retry_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+    self->sending_ = false;
+    if (!error) self->Flush();
+    self->wake_.cancel();
+  });
+}
+
+// While a request waits nobody reads the socket; that the client is gone must be noticed all the same.
+void UdsConnection::WatchForHangUp() {
+  socket_.async_wait(Socket::wait_error,
+                     [weak = weak_from_this()](boost::system::error_code error) {
+                       auto self = weak.lock();
+                       if (self == nullptr || error) return;
+                       self->hung_up_ = true;
+                       self->CancelWaits();
+                       self->wake_.cancel();
+                     });
+}
+
+void UdsConnection::CancelWaits() {
+  const auto waiting = waiting_;
+  for (const auto& pending : waiting) dispatcher_.peer().Cancel(pending->operation);
+}
+
+}  // namespace packice

@@ -1,0 +1,96 @@
+// One client of a UdsServer: reads its lines, has them answered, sends the answers in order.
+//
+// Lives on one worker's io_context: everything but the completion of a request runs on that thread, so there
+// are no locks. Keeps itself alive while it has something to do.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "dispatcher.h"
+
+namespace packice {
+
+class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
+ public:
+  using Socket = boost::asio::local::stream_protocol::socket;
+
+  UdsConnection(Socket socket, Dispatcher& dispatcher, absl::Duration send_timeout,
+                std::function<void(UdsConnection*)> closed);
+  ~UdsConnection();
+
+  // Serves until the client is gone or Drain or Close is called.
+  void Start();
+
+  // These two on the connection's thread. Answers what has been sent so far, then closes.
+  void Drain();
+  // Closes at once.
+  void Close();
+
+ private:
+  struct Pending;
+  // Bytes of `output_` that descriptors ride with.
+  struct Rider {
+    uint64_t position;  // in the stream of all bytes ever queued
+    std::vector<FdDescriptor> descriptors;
+  };
+
+  boost::asio::awaitable<void> Serve();
+  boost::asio::awaitable<void> ServeLines();
+  boost::asio::awaitable<void> Pause();
+  absl::string_view NextLine();
+  // Null when it was answered at once.
+  std::shared_ptr<Pending> Begin(absl::string_view line);
+  void Finished(const std::shared_ptr<Pending>& pending);
+  void Queue(Answer answer, absl::string_view seq);
+
+  // Sends what the socket takes, and the rest when it takes more.
+  void Flush();
+  bool SendSome();
+  void DropOutput();
+  void FlushWhenWritable();
+  void FlushLater();
+
+  bool flushed() const { return sent_ == queued_; }
+  void WatchForHangUp();
+  void CancelWaits();
+
+  Socket socket_;
+  Dispatcher& dispatcher_;
+  const absl::Duration send_timeout_;
+  const std::function<void(UdsConnection*)> closed_;
+  Caller caller_;
+
+  std::string input_;
+  size_t parsed_ = 0;      // of input_: lines that were taken
+  size_t scanned_ = 0;     // of input_: known to hold no newline behind parsed_
+  bool skipping_ = false;  // in a line that is too long, up to its end
+
+  std::string output_;   // bytes [sent_, queued_) of the stream
+  uint64_t sent_ = 0;
+  uint64_t queued_ = 0;
+  std::deque<Rider> riders_;
+  bool sending_ = false;  // FlushWhenWritable or FlushLater is under way
+
+  // Requests that were not answered at once: `ordered_` holds up those behind it, the others carry a seq.
+  std::shared_ptr<Pending> ordered_;
+  std::set<std::shared_ptr<Pending>> waiting_;
+
+  boost::asio::steady_timer wake_;    // never fires: cancelled to wake Pause
+  boost::asio::steady_timer stalled_;  // closes a connection whose client does not read
+  boost::asio::steady_timer retry_;
+  bool draining_ = false;
+  bool muted_ = false;  // the client takes no more answers
+  bool hung_up_ = false;
+};
+
+}  // namespace packice

@@ -1,0 +1,505 @@
+#include "packice/transport/uds_peer.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "packice/core/blocking.h"
+#include "packice/core/error.h"
+#include "packice/core/fd_blob.h"
+#include "uds_channel.h"
+#include "unix_socket.h"
+
+namespace packice {
+namespace {
+
+using Answered = UdsChannel::Answered;
+
+// The object that a granted lease is for, over the descriptors that came with it.
+absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declared,
+                                std::vector<UniqueFd>& descriptors) {
+  Grant grant;
+  grant.lease.id = reply.lease_id;
+  grant.lease.object_id = reply.object_id;
+  grant.lease.access = reply.access;
+  if (reply.ttl.has_value()) {
+    grant.lease.ttl = *reply.ttl;
+    grant.lease.deadline = Clock::System().Now() + *reply.ttl;
+  } else {
+    grant.lease.session = session;
+  }
+  const bool writable = reply.access == Access::kCreate;
+  Object::Blobs blobs;
+  for (const Handle& handle : reply.handles) {
+    const auto* fd = absl::get_if<FdHandle>(&handle);
+    if (fd == nullptr || fd->index >= descriptors.size()) {
+      return MakeError(ErrorKind::kUnsupported, "the node offers no descriptor for a blob");
+    }
+    FdDescriptor descriptor{std::make_shared<const UniqueFd>(std::move(descriptors[fd->index])),
+                            fd->offset, fd->size};
+    blobs.push_back(std::make_unique<FdBlob>(std::move(descriptor), writable, declared || !writable));
+  }
+  grant.object = std::make_shared<Object>(std::move(reply.object_id), std::move(reply.metadata),
+                                          std::move(blobs), absl::InfinitePast());
+  // What the node calls sealed is; the object here only has to follow.
+  if (reply.state == ObjectState::kSealed) {
+    absl::Status status = grant.object->Seal(absl::nullopt, Metadata(), absl::InfinitePast());
+    if (!status.ok()) return status;
+  }
+  return grant;
+}
+
+// The reply as the type that the question asks for.
+template <typename T>
+absl::StatusOr<T> As(absl::StatusOr<Reply> reply) {
+  if (!reply.ok()) return reply.status();
+  if (auto* status = absl::get_if<absl::Status>(&*reply)) return *status;
+  if (auto* value = absl::get_if<T>(&*reply)) return std::move(*value);
+  return MakeError(ErrorKind::kCorrupt, "the node answered another question");
+}
+
+template <typename T>
+Answered Answer(Done<absl::StatusOr<T>> done) {
+  return [done = std::move(done)](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
+    std::move(done)(As<T>(std::move(reply)));
+  };
+}
+
+template <typename T>
+Answered AnswerStatus(Done<absl::Status> done) {
+  if (!done) return nullptr;
+  return [done = std::move(done)](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
+    std::move(done)(As<T>(std::move(reply)).status());
+  };
+}
+
+}  // namespace
+
+class UdsPeer::Impl {
+ public:
+  explicit Impl(UdsPeerOptions options) : options_(std::move(options)), state_(new State) {
+    ForkRegistry::Get().Add(this);
+  }
+  ~Impl() {
+    ForkRegistry::Get().Remove(this);
+    // The end of the channel answers what is unanswered, which still needs the state.
+    std::shared_ptr<UdsChannel> channel;
+    {
+      MutexLock lock(state_->mutex);
+      channel = std::move(state_->channel);
+    }
+    channel.reset();
+    delete state_;
+  }
+
+  // The channel to use now: connected anew where there is none that works.
+  absl::StatusOr<std::shared_ptr<UdsChannel>> Channel() {
+    State& state = *state_;
+    std::shared_ptr<UdsChannel> broken;  // dies after the lock: its end may run callbacks
+    MutexLock lock(state.mutex);
+    if (state.channel != nullptr && !state.channel->broken()) return state.channel;
+    absl::StatusOr<UniqueFd> socket = ConnectUnix(options_.path);
+    if (!socket.ok()) return socket.status();
+    absl::StatusOr<unsigned> uid = PeerUid(socket->get());
+    if (!uid.ok()) return uid.status();
+    if (*uid != geteuid() && *uid != 0 && geteuid() != 0) {
+      return MakeError(ErrorKind::kPermissionDenied,
+                       absl::StrCat(options_.path, " is served by another user (uid ", *uid, ")"));
+    }
+    auto channel = std::make_shared<UdsChannel>(*std::move(socket), options_.call_timeout);
+    absl::StatusOr<HelloReply> hello = Greet(*channel);
+    if (!hello.ok()) return hello.status();
+    if (hello->protocol != kProtocolVersion) {
+      return MakeError(ErrorKind::kUnsupported,
+                       absl::StrCat("the node speaks protocol ", hello->protocol,
+                                    ", this client ", kProtocolVersion));
+    }
+    state.hello = *std::move(hello);
+    state.socket.store(channel->socket());
+    broken = std::exchange(state.channel, channel);
+    state.leases.clear();
+    return channel;
+  }
+
+  void Call(UdsChannel::Call call) {
+    if (Gathering* gathering = gathering_; gathering != nullptr && gathering->peer == this &&
+                                           call.wait == absl::ZeroDuration()) {
+      gathering->calls.push_back(std::move(call));
+      return;
+    }
+    // Twice: the first attempt may find out that the node was restarted.
+    for (int attempt = 0;; ++attempt) {
+      absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
+      std::vector<UniqueFd> none;
+      if (!channel.ok()) {
+        if (call.answered) std::move(call.answered)(channel.status(), none);
+        return;
+      }
+      if ((*channel)->Send(call)) return;
+      if (attempt > 0) {
+        if (call.answered) std::move(call.answered)((*channel)->why_broken(), none);
+        return;
+      }
+    }
+  }
+
+  void Gather(absl::FunctionRef<void()> calls) {
+    Gathering gathering{this, {}};
+    Gathering* outer = std::exchange(gathering_, &gathering);
+    calls();
+    gathering_ = outer;
+    if (gathering.calls.size() == 1) return Call(std::move(gathering.calls[0]));
+    if (!gathering.calls.empty()) Call(Batch(std::move(gathering.calls)));
+  }
+
+  void Await(absl::FunctionRef<void()> calls, Latch& done) {
+    absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
+    if (channel.ok()) {
+      (*channel)->Await(calls, done);
+    } else {
+      calls();  // they fail for the same reason, or connect after all
+    }
+    // The calls may have gone to a channel made in between.
+    while (!done.IsSet()) {
+      channel = Channel();
+      if (!channel.ok()) return done.Wait();
+      (*channel)->Await([] {}, done);
+    }
+  }
+
+  absl::StatusOr<HelloReply> Hello() {
+    absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
+    if (!channel.ok()) return channel.status();
+    MutexLock lock(state_->mutex);
+    return state_->hello;
+  }
+
+  // Leases of sessions that share this connection: the node cannot tell those sessions apart.
+  void Track(const Lease& lease) {
+    if (lease.session == SessionId::kNone) return;
+    MutexLock lock(state_->mutex);
+    state_->leases.emplace(lease.id, lease.session);
+  }
+  void Forget(const LeaseId& id) {
+    MutexLock lock(state_->mutex);
+    state_->leases.erase(id);
+  }
+  absl::Status CheckSession(const LeaseId& id, SessionId session) {
+    MutexLock lock(state_->mutex);
+    if (state_->leases.empty()) return absl::OkStatus();
+    const auto it = state_->leases.find(id);
+    if (it == state_->leases.end() || it->second == session) return absl::OkStatus();
+    return MakeError(ErrorKind::kPermissionDenied, "the lease belongs to another session");
+  }
+  std::vector<LeaseId> LeasesOf(SessionId session) {
+    std::vector<LeaseId> leases;
+    MutexLock lock(state_->mutex);
+    for (const auto& [id, owner] : state_->leases) {
+      if (owner == session) leases.push_back(id);
+    }
+    return leases;
+  }
+
+  // A waiting acquire that its caller may give up. The node knows no such thing: its answer, when it comes, is
+  // released unseen.
+  struct Wait {
+    OperationId operation;
+    SessionId session;
+    Done<absl::StatusOr<Grant>> done;  // guarded by the state's mutex
+  };
+  std::shared_ptr<Wait> AddWait(const AcquireRequest& request, Done<absl::StatusOr<Grant>> done) {
+    auto wait = std::make_shared<Wait>();
+    wait->operation = request.operation;
+    wait->session = request.session;
+    MutexLock lock(state_->mutex);
+    wait->done = std::move(done);
+    state_->waits.insert(wait);
+    return wait;
+  }
+  // Its callback; null when it was given up.
+  Done<absl::StatusOr<Grant>> TakeWait(const std::shared_ptr<Wait>& wait) {
+    MutexLock lock(state_->mutex);
+    state_->waits.erase(wait);
+    return std::exchange(wait->done, nullptr);
+  }
+
+  absl::StatusOr<Grant> Granted(absl::StatusOr<Reply> reply, SessionId session, bool declared,
+                                std::vector<UniqueFd>& descriptors) {
+    absl::StatusOr<GrantReply> granted = As<GrantReply>(std::move(reply));
+    if (!granted.ok()) return granted.status();
+    absl::StatusOr<Grant> grant = MakeGrant(*std::move(granted), session, declared, descriptors);
+    if (grant.ok()) Track(grant->lease);
+    return grant;
+  }
+  void GiveUp(const std::function<bool(const Wait&)>& which, const absl::Status& why) {
+    std::vector<Done<absl::StatusOr<Grant>>> given_up;
+    {
+      MutexLock lock(state_->mutex);
+      for (const auto& wait : state_->waits) {
+        if (which(*wait) && wait->done) given_up.push_back(std::exchange(wait->done, nullptr));
+      }
+    }
+    for (auto& done : given_up) std::move(done)(why);
+  }
+
+ private:
+  // Everything that belongs to this process. A forked child gets a new one and leaves the old one behind,
+  // whose locks may be held by threads that the child does not have.
+  struct State {
+    Mutex mutex;
+    std::shared_ptr<UdsChannel> channel ABSL_GUARDED_BY(mutex);
+    HelloReply hello ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<LeaseId, SessionId> leases ABSL_GUARDED_BY(mutex);
+    std::set<std::shared_ptr<Wait>> waits ABSL_GUARDED_BY(mutex);
+    std::atomic<int> socket{-1};
+  };
+
+  struct Gathering {
+    Impl* peer;
+    std::vector<UdsChannel::Call> calls;
+  };
+
+  // Finds the peers of this process when it forks.
+  class ForkRegistry {
+   public:
+    static ForkRegistry& Get() {
+      static ForkRegistry& registry = *new ForkRegistry;
+      return registry;
+    }
+    void Add(Impl* peer) {
+      MutexLock lock(mutex_);
+      peers_.insert(peer);
+    }
+    void Remove(Impl* peer) {
+      MutexLock lock(mutex_);
+      peers_.erase(peer);
+    }
+
+   private:
+    ForkRegistry() {
+      pthread_atfork([] { Get().Lock(); }, [] { Get().Unlock(); }, [] { Get().InChild(); });
+    }
+    // Around fork(2): three functions that hold one lock between them, beyond what the analysis can see.
+    void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Lock(); }
+    void Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Unlock(); }
+    void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      for (Impl* peer : peers_) {
+        // The parent's session must end with the parent: this copy of its socket must not keep it open.
+        const int socket = peer->state_->socket.load();
+        if (socket >= 0) close(socket);
+        peer->state_ = new State;
+      }
+      mutex_.Unlock();
+    }
+
+    Mutex mutex_;
+    std::set<Impl*> peers_ ABSL_GUARDED_BY(mutex_);
+  };
+
+  absl::StatusOr<HelloReply> Greet(UdsChannel& channel) {
+    UdsChannel::Call call;
+    call.request.op = Op::kHello;
+    call.request.body = HelloRequest{{std::string(kFeaturePositioned)}};
+    Latch latch;
+    absl::StatusOr<HelloReply> hello = HelloReply();
+    call.answered = [&](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) {
+      hello = As<HelloReply>(std::move(reply));
+      latch.Set();
+    };
+    bool sent = false;
+    channel.Await(
+        [&] {
+          sent = channel.Send(call);
+          if (!sent) latch.Set();
+        },
+        latch);
+    if (!sent) return channel.why_broken();
+    return hello;
+  }
+
+  static UdsChannel::Call Batch(std::vector<UdsChannel::Call> calls) {
+    auto requests = std::make_unique<BatchRequest>();
+    auto answered = std::make_shared<std::vector<Answered>>();
+    bool wanted = false;
+    for (UdsChannel::Call& call : calls) {
+      wanted = wanted || call.answered;
+      requests->requests.emplace_back(std::move(call.request));
+      answered->push_back(std::move(call.answered));
+    }
+    UdsChannel::Call batch;
+    batch.request.op = Op::kBatch;
+    batch.request.body = std::move(requests);
+    if (!wanted) return batch;
+    batch.answered = [answered](absl::StatusOr<Reply> reply, std::vector<UniqueFd>& descriptors) {
+      auto replies = As<std::unique_ptr<BatchReply>>(std::move(reply));
+      if (replies.ok() && (*replies)->responses.size() != answered->size()) {
+        replies = MakeError(ErrorKind::kCorrupt, "the node answered part of a batch");
+      }
+      for (size_t i = 0; i < answered->size(); ++i) {
+        Answered& one = (*answered)[i];
+        if (!one) continue;
+        if (replies.ok()) {
+          std::move(one)(std::move((*replies)->responses[i]), descriptors);
+        } else {
+          std::move(one)(replies.status(), descriptors);
+        }
+      }
+    };
+    return batch;
+  }
+
+  const UdsPeerOptions options_;
+  State* state_;
+  static thread_local Gathering* gathering_;
+};
+
+thread_local UdsPeer::Impl::Gathering* UdsPeer::Impl::gathering_ = nullptr;
+
+UdsPeer::UdsPeer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+UdsPeer::~UdsPeer() = default;
+
+absl::StatusOr<std::unique_ptr<UdsPeer>> UdsPeer::Connect(UdsPeerOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  absl::StatusOr<std::shared_ptr<UdsChannel>> channel = impl->Channel();
+  if (!channel.ok()) return channel.status();
+  return std::unique_ptr<UdsPeer>(new UdsPeer(std::move(impl)));
+}
+
+void UdsPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+  const SessionId session = request.session;
+  const bool declared = !request.blob_sizes.empty();
+  UdsChannel::Call call;
+  call.wait = request.wait;
+  call.request.op = Op::kAcquire;
+  if (request.wait == absl::ZeroDuration()) {
+    call.answered = [impl = impl_.get(), session, declared, done = std::move(done)](
+                        absl::StatusOr<Reply> reply, std::vector<UniqueFd>& descriptors) mutable {
+      std::move(done)(impl->Granted(std::move(reply), session, declared, descriptors));
+    };
+  } else {
+    auto wait = impl_->AddWait(request, std::move(done));
+    call.answered = [this, wait, session, declared](absl::StatusOr<Reply> reply,
+                                                    std::vector<UniqueFd>& descriptors) {
+      absl::StatusOr<Grant> grant =
+          impl_->Granted(std::move(reply), session, declared, descriptors);
+      if (auto waiter = impl_->TakeWait(wait)) return std::move(waiter)(std::move(grant));
+      // Given up meanwhile: the grant comes too late.
+      if (grant.ok()) Release({grant->lease.id, session, wait->operation}, nullptr);
+    };
+  }
+  call.request.body = std::move(request);
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::Cancel(OperationId operation) {
+  impl_->GiveUp([operation](const Impl::Wait& wait) { return wait.operation == operation; },
+                MakeError(ErrorKind::kTimeout, "the wait was cancelled"));
+}
+
+void UdsPeer::EndSession(SessionId session) {
+  impl_->GiveUp([session](const Impl::Wait& wait) { return wait.session == session; },
+                MakeError(ErrorKind::kUnavailable, "the session has ended"));
+  Gather([&] {
+    for (const LeaseId& id : impl_->LeasesOf(session)) {
+      Release({id, session, OperationId::kNone}, nullptr);
+    }
+  });
+}
+
+void UdsPeer::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
+  if (absl::Status status = impl_->CheckSession(request.lease_id, request.session); !status.ok()) {
+    return std::move(done)(status);
+  }
+  UdsChannel::Call call;
+  call.request.op = Op::kSeal;
+  call.request.body = std::move(request);
+  call.answered = Answer(std::move(done));
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::Discard(LeaseRequest request, Done<absl::Status> done) {
+  if (absl::Status status = impl_->CheckSession(request.lease_id, request.session); !status.ok()) {
+    return std::move(done)(status);
+  }
+  UdsChannel::Call call;
+  call.request.op = Op::kDiscard;
+  call.request.body = request;
+  call.answered = AnswerStatus<DiscardReply>(std::move(done));
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::Release(LeaseRequest request, Done<absl::Status> done) {
+  if (absl::Status status = impl_->CheckSession(request.lease_id, request.session); !status.ok()) {
+    if (done) std::move(done)(status);
+    return;
+  }
+  impl_->Forget(request.lease_id);
+  UdsChannel::Call call;
+  call.request.op = Op::kRelease;
+  call.request.body = request;
+  call.answered = AnswerStatus<ReleaseReply>(std::move(done));
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) {
+  if (absl::Status status = impl_->CheckSession(request.lease_id, request.session); !status.ok()) {
+    return std::move(done)(status);
+  }
+  UdsChannel::Call call;
+  call.request.op = Op::kRenew;
+  call.request.body = request;
+  call.answered = [impl = impl_.get(), id = request.lease_id, done = std::move(done)](
+                      absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
+    absl::StatusOr<RenewReply> renewed = As<RenewReply>(std::move(reply));
+    if (!renewed.ok()) return std::move(done)(renewed.status());
+    impl->Forget(id);  // with a TTL it belongs to no session
+    std::move(done)(renewed->ttl);
+  };
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::Stat(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>> done) {
+  UdsChannel::Call call;
+  call.request.op = Op::kStat;
+  call.request.body = StatRequest{object_id};
+  call.answered = Answer(std::move(done));
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::List(ListRequest request, Done<absl::StatusOr<ListPage>> done) {
+  UdsChannel::Call call;
+  call.request.op = Op::kList;
+  call.request.body = std::move(request);
+  call.answered = Answer(std::move(done));
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::Stats(Done<absl::StatusOr<PeerStats>> done) {
+  NodeStats([done = std::move(done)](absl::StatusOr<StatsReply> stats) mutable {
+    if (!stats.ok()) return std::move(done)(stats.status());
+    std::move(done)(stats->peer);
+  });
+}
+
+void UdsPeer::NodeStats(Done<absl::StatusOr<StatsReply>> done) {
+  UdsChannel::Call call;
+  call.request.op = Op::kStats;
+  call.request.body = StatsRequest();
+  call.answered = Answer(std::move(done));
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::Gather(absl::FunctionRef<void()> calls) { impl_->Gather(calls); }
+
+void UdsPeer::Await(absl::FunctionRef<void()> calls, Latch& done) { impl_->Await(calls, done); }
+
+absl::StatusOr<HelloReply> UdsPeer::Hello() { return impl_->Hello(); }
+
+}  // namespace packice

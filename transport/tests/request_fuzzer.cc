@@ -1,0 +1,96 @@
+// Any bytes may come over a socket: as a request, or as an answer to one.
+//
+// Checks besides the sanitizers': what was decoded once is encoded the same for ever, and every
+// reply is one line that is read back.
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "packice/transport/codec.h"
+
+namespace packice {
+namespace {
+
+void Check(bool holds, const char* what, absl::string_view text) {
+  if (holds) return;
+  std::fprintf(stderr, "%s: %.*s\n", what, static_cast<int>(text.size()), text.data());
+  std::abort();
+}
+
+std::string Encode(const Request& request) {
+  std::string line;
+  EncodeRequest(request, line);
+  Check(line.find('\n') == line.size() - 1, "a request is one line", line);
+  return line;
+}
+
+void FuzzRequest(absl::string_view text) {
+  const DecodedRequest once = DecodeRequest(text);
+  // What a server answers to a request that it cannot read.
+  Request asked;
+  if (!once.request.ok()) {
+    std::string answer;
+    EncodeReply(once.request.status(), once.seq, answer);
+    const DecodedReply reply = DecodeReply(answer, asked);
+    Check(reply.reply.ok() && absl::holds_alternative<absl::Status>(*reply.reply),
+          "a failure is an answer to anything", answer);
+    Check(reply.seq == once.seq && PeekSeq(answer) == once.seq, "a seq is echoed", answer);
+    return;
+  }
+  Check(once.seq == once.request->seq, "both seqs agree", text);
+  const std::string line = Encode(*once.request);
+  const DecodedRequest twice = DecodeRequest(absl::string_view(line).substr(0, line.size() - 1));
+  Check(twice.request.ok(), "what was encoded can be decoded", line);
+  Check(Encode(*twice.request) == line, "decoding and encoding lose nothing", line);
+}
+
+std::vector<Request> EveryQuestion() {
+  std::vector<Request> questions;
+  for (int op = 0; op <= static_cast<int>(Op::kBatch); ++op) {
+    Request request;
+    request.op = static_cast<Op>(op);
+    if (request.op == Op::kBatch) {
+      auto batch = std::make_unique<BatchRequest>();
+      batch->requests.emplace_back(Request());
+      request.body = std::move(batch);
+    }
+    questions.push_back(std::move(request));
+  }
+  return questions;
+}
+
+void FuzzReply(absl::string_view text) {
+  static const std::vector<Request>& questions = *new std::vector<Request>(EveryQuestion());
+  for (const Request& asked : questions) {
+    const DecodedReply once = DecodeReply(text, asked);
+    if (!once.reply.ok()) continue;
+    std::string line;
+    EncodeReply(*once.reply, once.seq, line);
+    Check(line.find('\n') == line.size() - 1, "a reply is one line", line);
+    const DecodedReply twice = DecodeReply(line, asked);
+    Check(twice.reply.ok() && twice.seq == once.seq, "what was encoded can be decoded", line);
+    std::string again;
+    EncodeReply(*twice.reply, twice.seq, again);
+    Check(again == line, "decoding and encoding lose nothing", line);
+  }
+}
+
+}  // namespace
+}  // namespace packice
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const absl::string_view text(reinterpret_cast<const char*>(data), size);
+  packice::FuzzRequest(text);
+  packice::FuzzReply(text);
+  packice::PeekSeq(text);
+  if (const auto metadata = packice::ParseMetadata(text); metadata.ok()) {
+    const std::string json = packice::FormatMetadata(*metadata);
+    packice::Check(packice::ParseMetadata(json) == metadata, "metadata is read back", json);
+  }
+  return 0;
+}
