@@ -1,10 +1,17 @@
 #include "packice/backends/memory_blob_store.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -92,16 +99,53 @@ TEST(MemoryBlobStoreTest, BlobsOutliveTheStore) {
   EXPECT_THAT(unsealed->Seal(absl::nullopt), IsOk());
 }
 
-// Runs `body` in a process that may open `limit` descriptors; what it returns is the exit status.
-int InChildWithDescriptors(rlim_t limit, const std::function<int()>& body) {
+// Runs `body` in a child process; what it returns is the exit status.
+int InChild(const std::function<int()>& body) {
   const pid_t child = fork();
-  if (child == 0) {
-    const struct rlimit descriptors = {limit, limit};
-    _exit(setrlimit(RLIMIT_NOFILE, &descriptors) == 0 ? body() : 100);
-  }
+  if (child == 0) _exit(body());
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 101;
+}
+
+// As a container's sandbox does.
+bool ForbidMemfd(unsigned error) {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {static_cast<unsigned short>(std::size(code)), code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST(MemoryBlobStoreTest, WhereMemfdIsForbiddenBlobsAreTemporaryFiles) {
+  for (unsigned error : {EPERM, ENOSYS}) {
+    EXPECT_EQ(InChild([error] {
+                if (!ForbidMemfd(error)) return 1;
+                MemoryBlobStore strict(Of(Medium::kMemfd));
+                if (KindOf(strict.Create(4).status()) != ErrorKind::kUnsupported) return 2;
+                MemoryBlobStore store;
+                auto blob = store.Create(4);
+                if (!blob.ok()) return 3;
+                if (!(*blob)->Write(0, "abcd").ok()) return 4;
+                if (!(*blob)->Seal(absl::nullopt).ok()) return 5;
+                char out[4];
+                auto read = (*blob)->Read(0, absl::MakeSpan(out));
+                return read.ok() && std::string(out, *read) == "abcd" ? 0 : 6;
+              }),
+              0);
+  }
+}
+
+// Runs `body` in a process that may open `limit` descriptors; what it returns is the exit status.
+int InChildWithDescriptors(rlim_t limit, const std::function<int()>& body) {
+  return InChild([&] {
+    const struct rlimit descriptors = {limit, limit};
+    return setrlimit(RLIMIT_NOFILE, &descriptors) == 0 ? body() : 100;
+  });
 }
 
 TEST(MemoryBlobStoreTest, WithoutDescriptorsCreateIsCapacityUntilABlobGoes) {

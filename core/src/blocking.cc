@@ -38,8 +38,7 @@ absl::StatusOr<ListPage> List(Peer& peer, ListRequest request) {
 }
 
 absl::StatusOr<PeerStats> Stats(Peer& peer) {
-  return Await<absl::StatusOr<PeerStats>>(peer,
-                                          [&](auto done) { peer.Stats(std::move(done)); });
+  return Await<absl::StatusOr<PeerStats>>(peer, [&](auto done) { peer.Stats(std::move(done)); });
 }
 
 }  // namespace packice::blocking

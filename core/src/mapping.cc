@@ -17,7 +17,8 @@ Mapping::Mapping(Mapping&& other) noexcept
       length_(std::exchange(other.length_, 0)) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
-  // What was mapped here is unmapped now, not when `other` goes: a writable mapping is in Seal's way.
+  // What was mapped here is unmapped now, not when `other` goes: a writable mapping is in Seal's
+  // way.
   Mapping taken(std::move(other));
   std::swap(bytes_, taken.bytes_);
   std::swap(base_, taken.base_);
@@ -35,8 +36,8 @@ absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size, Map
   static const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t lead = offset % page;
   const bool writable = access == MapAccess::kReadWrite;
-  // A reader maps privately, though it shares the pages: Linux before 6.7 counts a shared mapping of a
-  // descriptor open for writing as writable, and so refuses it for sealed memory.
+  // A reader maps privately, though it shares the pages: Linux before 6.7 counts a shared mapping
+  // of a descriptor open for writing as writable, and so refuses it for sealed memory.
   void* base = mmap(nullptr, size + lead, writable ? PROT_READ | PROT_WRITE : PROT_READ,
                     writable ? MAP_SHARED : MAP_PRIVATE, fd, static_cast<off_t>(offset - lead));
   if (base == MAP_FAILED) {

@@ -8,9 +8,9 @@ namespace packice {
 
 absl::StatusOr<ObjectId> ObjectId::Parse(absl::string_view bytes) {
   if (bytes.empty() || bytes.size() > kMaxBytes) {
-    return MakeError(ErrorKind::kInvalidArgument,
-                     absl::StrCat("an object id has 1 to ", kMaxBytes, " bytes, this one has ",
-                                  bytes.size()));
+    return MakeError(
+        ErrorKind::kInvalidArgument,
+        absl::StrCat("an object id has 1 to ", kMaxBytes, " bytes, this one has ", bytes.size()));
   }
   return ObjectId(bytes);
 }

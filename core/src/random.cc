@@ -12,7 +12,8 @@
 namespace packice {
 namespace {
 
-// Counts the forks between this process and the first: a buffer filled before a fork is also the parent's.
+// Counts the forks between this process and the first: a buffer filled before a fork is also the
+// parent's.
 std::atomic<uint64_t> g_forks{0};
 
 struct Buffer {

@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 
@@ -21,6 +22,7 @@ LocalPeer::Engine::Engine(std::unique_ptr<BlobStore> store, std::unique_ptr<Leas
 }
 
 LocalPeer::Engine::~Engine() {
+  reaper_.reset();
   for (Waiter& waiter : waits_.TakeAll()) {
     std::move(waiter.done)(MakeError(ErrorKind::kUnavailable, "the node is shutting down"));
   }
@@ -69,7 +71,7 @@ PeerStats LocalPeer::Engine::Stats() {
   return stats;
 }
 
-absl::Status LocalPeer::Engine::Reserve(uint64_t bytes) {
+absl::Status LocalPeer::Engine::Reserve(uint64_t bytes, OperationId operation) {
   if (!capacity_.has_value()) {
     used_.fetch_add(bytes, std::memory_order_relaxed);
     return absl::OkStatus();
@@ -87,18 +89,32 @@ absl::Status LocalPeer::Engine::Reserve(uint64_t bytes) {
       }
       continue;
     }
-    if (!EvictOne()) {
-      if (!AnythingDue()) break;
+    if (CanMakeRoom(bytes)) {
+      // Another thread may have taken the last victim and not yet its bytes away.
+      if (!EvictOne(operation)) std::this_thread::yield();
+    } else if (AnythingDue()) {
       RunDue();
+    } else if (used_.load(std::memory_order_relaxed) == used) {
+      break;
     }
     used = used_.load(std::memory_order_relaxed);
   }
-  return MakeError(ErrorKind::kCapacity,
-                   absl::StrCat("no room for ", bytes, " bytes: ", used, " of ", *capacity_,
-                                " are leased or being written; release some or raise the capacity"));
+  return MakeError(
+      ErrorKind::kCapacity,
+      absl::StrCat("no room for ", bytes, " bytes: ", used, " of ", *capacity_,
+                   " are leased or being written; release some or raise the capacity"));
 }
 
-bool LocalPeer::Engine::EvictOne() {
+bool LocalPeer::Engine::CanMakeRoom(uint64_t bytes) {
+  const uint64_t used = used_.load(std::memory_order_relaxed);
+  uint64_t evictable = 0;
+  for (const Stripe& stripe : objects_.stripes()) {
+    evictable += stripe.evictable.load(std::memory_order_relaxed);
+  }
+  return used - std::min(used, evictable) <= *capacity_ - bytes;
+}
+
+bool LocalPeer::Engine::EvictOne(OperationId operation) {
   while (absl::optional<Victim> victim = policy_->Evict()) {
     Aftermath aftermath;
     Stripe& stripe = objects_.StripeOf(victim->object_id);
@@ -108,7 +124,7 @@ bool LocalPeer::Engine::EvictOne() {
       // Leased or gone meanwhile: the policy hears of that by itself.
       if (record == nullptr || record->leases > 0) continue;
       evictions_.fetch_add(1, std::memory_order_relaxed);
-      Retire(stripe, *record, EventKind::kEvicted, OperationId::kNone, aftermath);
+      Retire(stripe, *record, EventKind::kEvicted, operation, aftermath);
     }
     Finish(std::move(aftermath));
     return true;

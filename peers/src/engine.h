@@ -1,8 +1,9 @@
 // LocalPeer's inside. See local_peer.h for the contract.
 //
-// Locks: an object's stripe first; below it, never two at once, the leaf locks of the lease table, the wait
-// table, the eviction policy, the expiry queue and the reaper. What must happen without a lock (callbacks, the
-// death of bytes) is collected in an Aftermath and done once the stripe is free.
+// Locks: an object's stripe first; below it, never two at once, the leaf locks of the lease table,
+// the wait table, the eviction policy, the expiry queue and the reaper. What must happen without a
+// lock (callbacks, the death of bytes) is collected in an Aftermath and done once the stripe is
+// free.
 #pragma once
 
 #include <atomic>
@@ -62,35 +63,45 @@ class LocalPeer::Engine {
     std::vector<std::unique_ptr<Record>> garbage;
   };
 
-  Attempt Try(Stripe& stripe, const AcquireRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
+  Attempt Try(Stripe& stripe, const AcquireRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   Attempt TryCreate(Stripe& stripe, const AcquireRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   Attempt Blocked(ErrorKind kind, const AcquireRequest& request);
-  absl::StatusOr<Grant> GrantLease(Record& record, const AcquireRequest& request);
-  void Settle(Waiter waiter, Attempt attempt);
-  absl::StatusOr<Grant> FinishCreate(const AcquireRequest& request, Grant grant);
+  absl::StatusOr<Grant> GrantLease(Stripe& stripe, Record& record, const AcquireRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
+  // What this leaves to do goes to `aftermath`, so that however many wait, one that fails does not
+  // answer the next one from within.
+  void Settle(Waiter waiter, Attempt attempt, Aftermath& aftermath);
+  absl::StatusOr<Grant> FinishCreate(const AcquireRequest& request, Grant grant,
+                                     Aftermath& aftermath);
   absl::StatusOr<Object::Blobs> MakeBlobs(const AcquireRequest& request);
 
   // Takes the id away from an object: its bytes go now, or with its last lease.
   void Retire(Stripe& stripe, Record& record, EventKind why, OperationId operation,
               Aftermath& aftermath) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
-  // What a lease that was taken out of the table leaves to do.
-  void LeaseEnded(const Lease& lease, OperationId operation);
-  void Unlease(Stripe& stripe, Record& record, OperationId operation, Aftermath& aftermath)
+  // What a lease that was taken out of the table leaves to do; `expired`: time took it out.
+  void LeaseEnded(const Lease& lease, OperationId operation, bool expired, Aftermath& aftermath);
+  void Unlease(Stripe& stripe, Record& record, Aftermath& aftermath)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
-  // Tries again for everybody who waits for the object. Creators come first when it is `gone`: those who
-  // want to read it then wait for the next one.
-  void Wake(Stripe& stripe, const ObjectId& object_id, bool gone, Aftermath& aftermath)
+  // Tries again for everybody who waits for the object. Creators come first: when it is gone, those
+  // who want to read it then wait for the next one.
+  void Wake(Stripe& stripe, const ObjectId& object_id, Aftermath& aftermath)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   void Finish(Aftermath aftermath);
+  // Answers those of the waiters that still wait.
+  void EndWaits(const std::vector<WaitTable::Place>& places, ErrorKind kind,
+                absl::string_view message);
 
   // The live lease `id`, if `session` may use it.
   absl::StatusOr<Lease> FindLease(const LeaseId& id, SessionId session);
 
-  // Makes room for `bytes` and charges them. `capacity`.
-  absl::Status Reserve(uint64_t bytes);
+  // Makes room for `bytes` and charges them. `capacity`, and then nothing was evicted in vain.
+  absl::Status Reserve(uint64_t bytes, OperationId operation);
   void Credit(uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
-  bool EvictOne();
+  // Whether evicting all that may be evicted would make room for `bytes`.
+  bool CanMakeRoom(uint64_t bytes);
+  bool EvictOne(OperationId operation);
   void ExpireObject(const ObjectId& object_id, uint64_t incarnation);
 
   bool AnythingDue() const { return NextDeadline() <= clock_.Now(); }

@@ -66,7 +66,9 @@ void LocalPeer::Engine::Acquire(AcquireRequest request, Done<absl::StatusOr<Gran
       }
     }
     if (attempt.result != Attempt::kDue) {
-      return Settle(Waiter{std::move(request), std::move(done), Instant()}, std::move(attempt));
+      Aftermath aftermath;
+      Settle(Waiter{std::move(request), std::move(done), Instant()}, std::move(attempt), aftermath);
+      return Finish(std::move(aftermath));
     }
     RunDue();
   }
@@ -77,9 +79,9 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireR
   Record* record = stripe.Find(request.object_id);
   if (record == nullptr) {
     if (request.access == Access::kRead) ++stripe.misses;
-    return {Attempt::kAnswered,
-            MakeError(ErrorKind::kNotFound,
-                      absl::StrCat("no object ", request.object_id.ToQuoted()))};
+    return {
+        Attempt::kAnswered,
+        MakeError(ErrorKind::kNotFound, absl::StrCat("no object ", request.object_id.ToQuoted()))};
   }
   if (record->phase != Phase::kSealed) {
     return Blocked(request.access == Access::kRead ? ErrorKind::kNotSealed : ErrorKind::kBusy,
@@ -88,7 +90,7 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireR
   if (record->deadline != absl::InfiniteDuration() && record->deadline <= clock_.Now()) {
     return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
   }
-  absl::StatusOr<Grant> grant = GrantLease(*record, request);
+  absl::StatusOr<Grant> grant = GrantLease(stripe, *record, request);
   if (!grant.ok() && KindOf(grant.status()) == ErrorKind::kBusy) {
     return Blocked(ErrorKind::kBusy, request);
   }
@@ -102,16 +104,17 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
   if (Record* record = stripe.Find(request.object_id); record != nullptr) {
     if (record->phase != Phase::kSealed) return Blocked(ErrorKind::kBusy, request);
     if (record->deadline <= clock_.Now()) return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
-    return {Attempt::kAnswered,
-            MakeError(ErrorKind::kAlreadyExists, absl::StrCat("object ", record->id.ToQuoted(),
-                                                              " exists; sealed objects never change"))};
+    return {Attempt::kAnswered, MakeError(ErrorKind::kAlreadyExists,
+                                          absl::StrCat("object ", record->id.ToQuoted(),
+                                                       " exists; sealed objects never change"))};
   }
   auto record = std::make_unique<Record>();
   record->id = request.object_id;
   record->incarnation = next_incarnation_.fetch_add(1, std::memory_order_relaxed);
   record->created_at = clock_.WallTime();
   record->ttl = request.object_ttl;
-  absl::StatusOr<Grant> grant = GrantLease(*record, request);
+  record->growing = request.blob_sizes.empty();
+  absl::StatusOr<Grant> grant = GrantLease(stripe, *record, request);
   if (!grant.ok()) {
     // Somebody who shares the lease table creates it.
     if (KindOf(grant.status()) == ErrorKind::kBusy) return Blocked(ErrorKind::kBusy, request);
@@ -125,15 +128,16 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
 LocalPeer::Engine::Attempt LocalPeer::Engine::Blocked(ErrorKind kind,
                                                       const AcquireRequest& request) {
   // Whoever stands in the way may have run out of time without having been reaped yet.
-  if (leases_->NextDeadline() <= clock_.Now()) return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
+  if (leases_->NextDeadline() <= clock_.Now())
+    return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
   const absl::string_view why =
       kind == ErrorKind::kNotSealed ? " is still being created" : " is held by another lease";
-  return {Attempt::kBlocked,
-          MakeError(kind, absl::StrCat("object ", request.object_id.ToQuoted(), why,
-                                       "; wait_seconds waits for it"))};
+  return {Attempt::kBlocked, MakeError(kind, absl::StrCat("object ", request.object_id.ToQuoted(),
+                                                          why, "; wait_seconds waits for it"))};
 }
 
-absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Record& record, const AcquireRequest& request) {
+absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Stripe& stripe, Record& record,
+                                                    const AcquireRequest& request) {
   Grant grant;
   Lease& lease = grant.lease;
   lease.id = LeaseId::Random(random_);
@@ -149,7 +153,10 @@ absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Record& record, const Acquir
   if (absl::Status status = leases_->Insert(lease); !status.ok()) return status;
   Expect(lease.deadline);
   if (record.phase == Phase::kSealed) {
-    if (record.leases == 0) policy_->Pin(record.eviction);
+    if (record.leases == 0) {
+      policy_->Pin(record.eviction);
+      stripe.evictable.fetch_sub(record.charged, std::memory_order_relaxed);
+    }
     if (request.access == Access::kRead) policy_->Hit(record.eviction);
   }
   ++record.leases;
@@ -157,16 +164,17 @@ absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Record& record, const Acquir
   return grant;
 }
 
-void LocalPeer::Engine::Settle(Waiter waiter, Attempt attempt) {
+void LocalPeer::Engine::Settle(Waiter waiter, Attempt attempt, Aftermath& aftermath) {
   if (attempt.result == Attempt::kStarted) {
-    attempt.answer = FinishCreate(waiter.request, *std::move(attempt.answer));
+    attempt.answer = FinishCreate(waiter.request, *std::move(attempt.answer), aftermath);
   }
   std::move(waiter.done)(std::move(attempt.answer));
 }
 
-absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& request, Grant grant) {
+absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& request, Grant grant,
+                                                      Aftermath& aftermath) {
   const uint64_t bytes = TotalSize(request);
-  absl::Status failure = Reserve(bytes);
+  absl::Status failure = Reserve(bytes, request.operation);
   const bool charged = failure.ok();
   absl::StatusOr<Object::Blobs> blobs = Object::Blobs();
   if (failure.ok()) {
@@ -174,7 +182,6 @@ absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& requ
     failure = blobs.status();
   }
 
-  Aftermath aftermath;
   Stripe& stripe = objects_.StripeOf(request.object_id);
   {
     MutexLock lock(stripe.mutex);
@@ -195,16 +202,16 @@ absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& requ
       Retire(stripe, record, EventKind::kAbandoned, request.operation, aftermath);
     }
   }
-  Finish(std::move(aftermath));
   if (!failure.ok()) return failure;
   return grant;
 }
 
 absl::StatusOr<Object::Blobs> LocalPeer::Engine::MakeBlobs(const AcquireRequest& request) {
-  const auto make = [this](absl::optional<uint64_t> size) {
+  const auto make = [&](absl::optional<uint64_t> size) {
     absl::StatusOr<std::unique_ptr<Blob>> blob = store_->Create(size);
     // The medium may run out before the capacity does, of descriptors above all.
-    while (!blob.ok() && KindOf(blob.status()) == ErrorKind::kCapacity && EvictOne()) {
+    while (!blob.ok() && KindOf(blob.status()) == ErrorKind::kCapacity &&
+           EvictOne(request.operation)) {
       blob = store_->Create(size);
     }
     return blob;

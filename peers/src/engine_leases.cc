@@ -11,8 +11,9 @@ namespace {
 constexpr size_t kReapBatch = 1024;
 
 absl::Status WrongAccess(const Lease& lease, absl::string_view verb, absl::string_view needed) {
-  return MakeError(ErrorKind::kPermissionDenied,
-                   absl::StrCat("a ", AccessName(lease.access), " lease cannot ", verb, "; ", needed));
+  return MakeError(
+      ErrorKind::kPermissionDenied,
+      absl::StrCat("a ", AccessName(lease.access), " lease cannot ", verb, "; ", needed));
 }
 
 absl::Status Gone() {
@@ -39,6 +40,7 @@ absl::StatusOr<Sealed> LocalPeer::Engine::Seal(const SealRequest& request) {
   Stripe& stripe = objects_.StripeOf(lease->object_id);
   std::shared_ptr<Object> object;
   absl::optional<absl::Duration> ttl;
+  bool growing = false;
   uint64_t charged = 0;
   {
     MutexLock lock(stripe.mutex);
@@ -54,13 +56,13 @@ absl::StatusOr<Sealed> LocalPeer::Engine::Seal(const SealRequest& request) {
     record->phase = Phase::kSealing;
     object = record->object;
     ttl = record->ttl;
+    growing = record->growing;
     charged = record->charged;
   }
 
-  // What was written beyond the declared size (where none was declared) needs room of its own.
-  const uint64_t final_size = std::max(object->size(), request.size.value_or(0));
-  const uint64_t more = final_size > charged ? final_size - charged : 0;
-  absl::Status status = more > 0 ? Reserve(more) : absl::OkStatus();
+  // Where no size was declared, what was written needs its room now.
+  const uint64_t more = growing ? request.size.value_or(object->size()) : 0;
+  absl::Status status = more > 0 ? Reserve(more, request.operation) : absl::OkStatus();
   if (status.ok()) {
     status = object->Seal(request.size, request.metadata, clock_.WallTime());
     if (!status.ok()) Credit(more);
@@ -98,7 +100,7 @@ absl::StatusOr<Sealed> LocalPeer::Engine::Seal(const SealRequest& request) {
       }
       Expect(record.deadline);
       Publish(EventKind::kSealed, request.operation, record);
-      Wake(stripe, record.id, /*gone=*/false, aftermath);
+      Wake(stripe, record.id, aftermath);
     }
   }
   Finish(std::move(aftermath));
@@ -127,7 +129,7 @@ absl::Status LocalPeer::Engine::Discard(const LeaseRequest& request) {
       Retire(stripe, *record, EventKind::kDiscarded, request.operation, aftermath);
       record = stripe.Find(lease->object_id, lease->incarnation);
     }
-    Unlease(stripe, *record, request.operation, aftermath);
+    Unlease(stripe, *record, aftermath);
   }
   Finish(std::move(aftermath));
   return absl::OkStatus();
@@ -138,7 +140,11 @@ absl::Status LocalPeer::Engine::Release(const LeaseRequest& request) {
   if (!lease.ok()) {
     return KindOf(lease.status()) == ErrorKind::kLeaseExpired ? absl::OkStatus() : lease.status();
   }
-  if (leases_->Remove(request.lease_id).has_value()) LeaseEnded(*lease, request.operation);
+  if (leases_->Remove(request.lease_id).has_value()) {
+    Aftermath aftermath;
+    LeaseEnded(*lease, request.operation, /*expired=*/false, aftermath);
+    Finish(std::move(aftermath));
+  }
   return absl::OkStatus();
 }
 
@@ -155,33 +161,34 @@ absl::StatusOr<absl::Duration> LocalPeer::Engine::Renew(const RenewRequest& requ
   return request.ttl;
 }
 
-void LocalPeer::Engine::LeaseEnded(const Lease& lease, OperationId operation) {
-  Aftermath aftermath;
-  {
-    Stripe& stripe = objects_.StripeOf(lease.object_id);
-    MutexLock lock(stripe.mutex);
-    Record* record = stripe.Find(lease.object_id, lease.incarnation);
-    if (record == nullptr) return;
-    if (lease.id == record->creator && record->phase != Phase::kSealed) {
-      if (record->phase != Phase::kCreating) {
-        record->abandoned = true;
-        --record->leases;
-        return;
-      }
-      Retire(stripe, *record, EventKind::kAbandoned, operation, aftermath);
-      record = stripe.Find(lease.object_id, lease.incarnation);
+void LocalPeer::Engine::LeaseEnded(const Lease& lease, OperationId operation, bool expired,
+                                   Aftermath& aftermath) {
+  Stripe& stripe = objects_.StripeOf(lease.object_id);
+  MutexLock lock(stripe.mutex);
+  if (expired) events_.Publish(Event{EventKind::kLeaseExpired, operation, lease.object_id, 0});
+  Record* record = stripe.Find(lease.object_id, lease.incarnation);
+  if (record == nullptr) return;
+  if (lease.id == record->creator && record->phase != Phase::kSealed) {
+    if (record->phase != Phase::kCreating) {
+      record->abandoned = true;
+      --record->leases;
+      return;
     }
-    Unlease(stripe, *record, operation, aftermath);
-    if (lease.access == Access::kWrite) Wake(stripe, lease.object_id, false, aftermath);
+    Retire(stripe, *record, EventKind::kAbandoned, operation, aftermath);
+    record = stripe.Find(lease.object_id, lease.incarnation);
   }
-  Finish(std::move(aftermath));
+  Unlease(stripe, *record, aftermath);
+  if (lease.access == Access::kWrite) Wake(stripe, lease.object_id, aftermath);
 }
 
-void LocalPeer::Engine::Unlease(Stripe& stripe, Record& record, OperationId, Aftermath& aftermath) {
+void LocalPeer::Engine::Unlease(Stripe& stripe, Record& record, Aftermath& aftermath) {
   if (--record.leases > 0) return;
   const auto detached = stripe.detached.find(record.incarnation);
   if (detached == stripe.detached.end()) {
-    if (record.phase == Phase::kSealed) policy_->Unpin(record.eviction);
+    if (record.phase == Phase::kSealed) {
+      policy_->Unpin(record.eviction);
+      stripe.evictable.fetch_add(record.charged, std::memory_order_relaxed);
+    }
     return;
   }
   Credit(record.charged);
@@ -191,8 +198,14 @@ void LocalPeer::Engine::Unlease(Stripe& stripe, Record& record, OperationId, Aft
 
 void LocalPeer::Engine::Retire(Stripe& stripe, Record& record, EventKind why, OperationId operation,
                                Aftermath& aftermath) {
-  Publish(why, operation, record);
-  if (record.phase == Phase::kSealed) policy_->Remove(record.eviction);
+  // Nobody was told of what is still being reserved.
+  if (record.phase != Phase::kReserving) Publish(why, operation, record);
+  if (record.phase == Phase::kSealed) {
+    policy_->Remove(record.eviction);
+    if (record.leases == 0) {
+      stripe.evictable.fetch_sub(record.charged, std::memory_order_relaxed);
+    }
+  }
   if (record.deadline != absl::InfiniteDuration()) {
     MutexLock lock(expiries_mutex_);
     expiries_.erase(Expiry{record.deadline, record.incarnation, ObjectId()});
@@ -207,43 +220,59 @@ void LocalPeer::Engine::Retire(Stripe& stripe, Record& record, EventKind why, Op
     Credit(record.charged);
     aftermath.garbage.push_back(std::move(extracted));
   }
-  Wake(stripe, record.id, /*gone=*/true, aftermath);
+  Wake(stripe, record.id, aftermath);
 }
 
-void LocalPeer::Engine::Wake(Stripe& stripe, const ObjectId& object_id, bool gone,
-                             Aftermath& aftermath) {
+void LocalPeer::Engine::Wake(Stripe& stripe, const ObjectId& object_id, Aftermath& aftermath) {
   if (!waits_.Any()) return;
-  std::vector<Waiter> waiters = waits_.TakeObject(object_id);
-  if (gone) {
-    std::stable_partition(waiters.begin(), waiters.end(), [](const Waiter& waiter) {
-      return waiter.request.access == Access::kCreate;
-    });
-  }
-  for (Waiter& waiter : waiters) {
-    Attempt attempt = Try(stripe, waiter.request);
-    if (attempt.result == Attempt::kBlocked || attempt.result == Attempt::kDue) {
-      waits_.Add(std::move(waiter));
-    } else {
-      aftermath.attempts.emplace_back(std::move(waiter), std::move(attempt));
+  for (const Access access : {Access::kCreate, Access::kWrite, Access::kRead}) {
+    while (const AcquireRequest* request = waits_.First(object_id, access)) {
+      Attempt attempt = Try(stripe, *request);
+      // What stands in the way of one stands in the way of all behind it.
+      if (attempt.result == Attempt::kBlocked || attempt.result == Attempt::kDue) break;
+      aftermath.attempts.emplace_back(waits_.TakeFirst(object_id, access), std::move(attempt));
     }
   }
 }
 
 void LocalPeer::Engine::Finish(Aftermath aftermath) {
-  for (auto& [waiter, attempt] : aftermath.attempts) Settle(std::move(waiter), std::move(attempt));
+  aftermath.garbage.clear();
+  while (!aftermath.attempts.empty()) {
+    Aftermath next;
+    for (auto& [waiter, attempt] : aftermath.attempts) {
+      Settle(std::move(waiter), std::move(attempt), next);
+    }
+    aftermath = std::move(next);
+  }
+}
+
+void LocalPeer::Engine::EndWaits(const std::vector<WaitTable::Place>& places, ErrorKind kind,
+                                 absl::string_view message) {
+  for (const WaitTable::Place& place : places) {
+    absl::optional<Waiter> waiter;
+    {
+      Stripe& stripe = objects_.StripeOf(place.object_id);
+      MutexLock lock(stripe.mutex);
+      waiter = waits_.Take(place.ticket);
+    }
+    if (!waiter.has_value()) continue;
+    std::move(waiter->done)(
+        MakeError(kind, absl::StrCat("the wait for object ", place.object_id.ToQuoted(), message)));
+  }
 }
 
 void LocalPeer::Engine::Cancel(OperationId operation) {
-  for (Waiter& waiter : waits_.TakeOperation(operation)) {
-    std::move(waiter.done)(MakeError(ErrorKind::kTimeout, "the wait was cancelled"));
-  }
+  EndWaits(waits_.OfOperation(operation), ErrorKind::kTimeout, " was cancelled");
 }
 
 void LocalPeer::Engine::EndSession(SessionId session) {
-  for (Waiter& waiter : waits_.TakeSession(session)) {
-    std::move(waiter.done)(MakeError(ErrorKind::kUnavailable, "the session has ended"));
+  // Waits first: one that is granted meanwhile leaves a lease, which goes with the others.
+  EndWaits(waits_.OfSession(session), ErrorKind::kUnavailable, " ended with its session");
+  Aftermath aftermath;
+  for (const Lease& lease : leases_->RemoveSession(session)) {
+    LeaseEnded(lease, OperationId::kNone, /*expired=*/false, aftermath);
   }
-  for (const Lease& lease : leases_->RemoveSession(session)) LeaseEnded(lease, OperationId::kNone);
+  Finish(std::move(aftermath));
 }
 
 void LocalPeer::Engine::ExpireObject(const ObjectId& object_id, uint64_t incarnation) {
@@ -263,18 +292,15 @@ Instant LocalPeer::Engine::RunDue() {
   const Instant now = clock_.Now();
   while (true) {
     const std::vector<Lease> expired = leases_->RemoveExpired(now, kReapBatch);
+    Aftermath aftermath;
     for (const Lease& lease : expired) {
       expired_leases_.fetch_add(1, std::memory_order_relaxed);
-      events_.Publish(Event{EventKind::kLeaseExpired, OperationId::kNone, lease.object_id, 0});
-      LeaseEnded(lease, OperationId::kNone);
+      LeaseEnded(lease, OperationId::kNone, /*expired=*/true, aftermath);
     }
+    Finish(std::move(aftermath));
     if (expired.size() < kReapBatch) break;
   }
-  for (Waiter& waiter : waits_.TakeDue(now)) {
-    std::move(waiter.done)(
-        MakeError(ErrorKind::kTimeout, absl::StrCat("object ", waiter.request.object_id.ToQuoted(),
-                                                    " was not to be had within the wait")));
-  }
+  EndWaits(waits_.DueBy(now), ErrorKind::kTimeout, " took longer than it was given");
   if (any_expiries_.load(std::memory_order_acquire)) {
     std::vector<Expiry> due;
     {

@@ -8,7 +8,8 @@ namespace {
 
 constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
 
-// An order, not a time: any scale will do that rises across threads without their sharing a counter.
+// An order, not a time: any scale will do that rises across threads without their sharing a
+// counter.
 uint64_t NextStamp() {
   return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }

@@ -54,8 +54,9 @@ std::unique_ptr<ObjectRecord> ObjectTable::Stripe::Extract(ObjectRecord& record)
 }
 
 ListPage ObjectTable::List(const ListRequest& request) {
-  // The smallest `limit + 1` ids over all stripes, as a heap with the largest on top. A stripe is left as soon
-  // as its next id is too large, so that a page costs a few pages' worth of steps, not the whole table.
+  // The smallest `limit + 1` ids over all stripes, as a heap with the largest on top. A stripe is
+  // left as soon as its next id is too large, so that a page costs a few pages' worth of steps, not
+  // the whole table.
   const auto by_id = [](const ObjectInfo& a, const ObjectInfo& b) {
     return a.object_id < b.object_id;
   };

@@ -1,10 +1,11 @@
 // The engine's record of every object, kept in stripes by a hash of the id. Owned by one LocalPeer.
 //
-// A record is touched only under its stripe's lock. Objects that were discarded, evicted or expired while
-// leased stay in their stripe, off the ids, until the last lease ends.
+// A record is touched only under its stripe's lock. Objects that were discarded, evicted or expired
+// while leased stay in their stripe, off the ids, until the last lease ends.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -33,12 +34,13 @@ struct ObjectRecord {
   ObjectId id;
   uint64_t incarnation = 0;
   Phase phase = Phase::kReserving;
-  // The creator's lease ended while room was being made or the blobs were being frozen: whoever does that
-  // takes the object away when it is done.
+  // The creator's lease ended while room was being made or the blobs were being frozen: whoever
+  // does that takes the object away when it is done.
   bool abandoned = false;
-  uint32_t leases = 0;              // live ones
-  uint64_t charged = 0;             // bytes it counts for in the peer's capacity
-  std::shared_ptr<Object> object;   // null while kReserving
+  uint32_t leases = 0;             // live ones
+  bool growing = false;            // created without a size: Seal sets it
+  uint64_t charged = 0;            // bytes it counts for in the peer's capacity
+  std::shared_ptr<Object> object;  // null while kReserving
   LeaseId creator;
   LeaseId writer;  // the last one that was granted
   absl::Time created_at;
@@ -64,6 +66,8 @@ class ObjectTable {
     uint64_t creating ABSL_GUARDED_BY(mutex) = 0;  // live records not yet kSealed
     uint64_t hits ABSL_GUARDED_BY(mutex) = 0;
     uint64_t misses ABSL_GUARDED_BY(mutex) = 0;
+    // Bytes charged for live sealed objects without a lease. Written under the lock.
+    std::atomic<uint64_t> evictable{0};
 
     // The object that has the id now, or null.
     ObjectRecord* Find(const ObjectId& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -84,7 +88,8 @@ class ObjectTable {
   }
   std::array<Stripe, kStripes>& stripes() { return stripes_; }
 
-  // A page of the live objects in the byte order of their ids; locks one stripe at a time. Requires: limit > 0.
+  // A page of the live objects in the byte order of their ids; locks one stripe at a time.
+  // Requires: limit > 0.
   ListPage List(const ListRequest& request);
 
  private:

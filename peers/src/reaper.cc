@@ -6,8 +6,8 @@
 namespace packice {
 namespace {
 
-// Deadlines that fall together are served together, and a long sleep is cut so that a clock that was
-// suspended with the machine is noticed.
+// Deadlines that fall together are served together, and a long sleep is cut so that a clock that
+// was suspended with the machine is noticed.
 constexpr absl::Duration kShortestSleep = absl::Milliseconds(1);
 constexpr absl::Duration kLongestSleep = absl::Minutes(1);
 

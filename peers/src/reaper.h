@@ -1,5 +1,5 @@
-// A thread that calls a function when its time has come. Owned by the peer whose deadlines it watches; the
-// destructor ends the thread. Thread-safe.
+// A thread that calls a function when its time has come. Owned by the peer whose deadlines it
+// watches; the destructor ends the thread. Thread-safe.
 #pragma once
 
 #include <functional>

@@ -1,17 +1,11 @@
 #include "wait_table.h"
 
+#include <algorithm>
+
 namespace packice {
 namespace {
 
-// The tickets of `key` in an index of (key, ticket) pairs.
-template <typename Key, typename Ticket>
-std::vector<Ticket> TicketsOf(const absl::btree_set<std::pair<Key, Ticket>>& index, Key key) {
-  std::vector<Ticket> tickets;
-  for (auto it = index.lower_bound({key, 0}); it != index.end() && it->first == key; ++it) {
-    tickets.push_back(it->second);
-  }
-  return tickets;
-}
+size_t IndexOf(Access access) { return static_cast<size_t>(access); }
 
 }  // namespace
 
@@ -19,7 +13,7 @@ void WaitTable::Add(Waiter waiter) {
   MutexLock lock(mutex_);
   const Ticket ticket = ++last_;
   const AcquireRequest& request = waiter.request;
-  by_object_[request.object_id].insert(ticket);
+  by_object_[request.object_id][IndexOf(request.access)].insert(ticket);
   by_deadline_.insert({waiter.deadline, ticket});
   if (request.session != SessionId::kNone) by_session_.insert({request.session, ticket});
   if (request.operation != OperationId::kNone) by_operation_.insert({request.operation, ticket});
@@ -27,13 +21,16 @@ void WaitTable::Add(Waiter waiter) {
   count_.store(waiters_.size(), std::memory_order_release);
 }
 
-Waiter WaitTable::Take(Ticket ticket) {
+Waiter WaitTable::TakeOut(Ticket ticket) {
   auto node = waiters_.extract(ticket);
   Waiter& waiter = node.mapped();
   const AcquireRequest& request = waiter.request;
-  auto object = by_object_.find(request.object_id);
-  object->second.erase(ticket);
-  if (object->second.empty()) by_object_.erase(object);
+  const auto object = by_object_.find(request.object_id);
+  object->second[IndexOf(request.access)].erase(ticket);
+  if (std::all_of(object->second.begin(), object->second.end(),
+                  [](const Tickets& tickets) { return tickets.empty(); })) {
+    by_object_.erase(object);
+  }
   by_deadline_.erase({waiter.deadline, ticket});
   by_session_.erase({request.session, ticket});
   by_operation_.erase({request.operation, ticket});
@@ -41,45 +38,66 @@ Waiter WaitTable::Take(Ticket ticket) {
   return std::move(waiter);
 }
 
-std::vector<Waiter> WaitTable::Take(const std::vector<Ticket>& tickets) {
-  std::vector<Waiter> taken;
-  taken.reserve(tickets.size());
-  for (const Ticket ticket : tickets) taken.push_back(Take(ticket));
-  return taken;
-}
-
-std::vector<Waiter> WaitTable::TakeObject(const ObjectId& object_id) {
-  MutexLock lock(mutex_);
+WaitTable::Ticket WaitTable::FirstTicket(const ObjectId& object_id, Access access) const {
   const auto object = by_object_.find(object_id);
-  if (object == by_object_.end()) return {};
-  return Take(std::vector<Ticket>(object->second.begin(), object->second.end()));
+  if (object == by_object_.end()) return 0;
+  const Tickets& tickets = object->second[IndexOf(access)];
+  return tickets.empty() ? 0 : *tickets.begin();
 }
 
-std::vector<Waiter> WaitTable::TakeDue(Instant now) {
+const AcquireRequest* WaitTable::First(const ObjectId& object_id, Access access) const {
   MutexLock lock(mutex_);
-  std::vector<Ticket> tickets;
+  const Ticket ticket = FirstTicket(object_id, access);
+  return ticket == 0 ? nullptr : &waiters_.find(ticket)->second.request;
+}
+
+Waiter WaitTable::TakeFirst(const ObjectId& object_id, Access access) {
+  MutexLock lock(mutex_);
+  return TakeOut(FirstTicket(object_id, access));
+}
+
+absl::optional<Waiter> WaitTable::Take(Ticket ticket) {
+  MutexLock lock(mutex_);
+  if (waiters_.find(ticket) == waiters_.end()) return absl::nullopt;
+  return TakeOut(ticket);
+}
+
+template <typename Key>
+std::vector<WaitTable::Place> WaitTable::PlacesOf(
+    const absl::btree_set<std::pair<Key, Ticket>>& index, Key key) const {
+  std::vector<Place> places;
+  for (auto it = index.lower_bound({key, 0}); it != index.end() && it->first == key; ++it) {
+    places.push_back({it->second, waiters_.find(it->second)->second.request.object_id});
+  }
+  return places;
+}
+
+std::vector<WaitTable::Place> WaitTable::DueBy(Instant now) const {
+  std::vector<Place> places;
+  if (!Any()) return places;
+  MutexLock lock(mutex_);
   for (const auto& [deadline, ticket] : by_deadline_) {
     if (deadline > now) break;
-    tickets.push_back(ticket);
+    places.push_back({ticket, waiters_.find(ticket)->second.request.object_id});
   }
-  return Take(tickets);
+  return places;
 }
 
-std::vector<Waiter> WaitTable::TakeSession(SessionId session) {
+std::vector<WaitTable::Place> WaitTable::OfSession(SessionId session) const {
   MutexLock lock(mutex_);
-  return Take(TicketsOf(by_session_, session));
+  return PlacesOf(by_session_, session);
 }
 
-std::vector<Waiter> WaitTable::TakeOperation(OperationId operation) {
+std::vector<WaitTable::Place> WaitTable::OfOperation(OperationId operation) const {
   MutexLock lock(mutex_);
-  return Take(TicketsOf(by_operation_, operation));
+  return PlacesOf(by_operation_, operation);
 }
 
 std::vector<Waiter> WaitTable::TakeAll() {
   MutexLock lock(mutex_);
-  std::vector<Ticket> tickets;
-  for (const auto& [ticket, waiter] : waiters_) tickets.push_back(ticket);
-  return Take(tickets);
+  std::vector<Waiter> taken;
+  while (!waiters_.empty()) taken.push_back(TakeOut(waiters_.begin()->first));
+  return taken;
 }
 
 Instant WaitTable::NextDeadline() const {

@@ -84,9 +84,8 @@ TEST(MemoryPeerTest, ALeaseEndsWithoutAnyoneAsking) {
   AcquireRequest next = Request(Access::kCreate, "a");
   next.wait = absl::Seconds(30);
   EXPECT_THAT(blocking::Acquire(*peer, next), IsOk());
-  EXPECT_THAT(events.KindsOf(Id("a")),
-              ElementsAre(EventKind::kCreated, EventKind::kLeaseExpired, EventKind::kAbandoned,
-                          EventKind::kCreated));
+  EXPECT_THAT(events.KindsOf(Id("a")), ElementsAre(EventKind::kCreated, EventKind::kLeaseExpired,
+                                                   EventKind::kAbandoned, EventKind::kCreated));
 }
 
 TEST(MemoryPeerTest, TenThousandWaitersCostNoThreads) {

@@ -109,8 +109,10 @@ struct ReplyEncoder {
     const size_t id = out.size();
     AppendString(grant.object_id.bytes(), out);
     const size_t id_size = out.size() - id;
-    Append(",\"objid\":", out);
-    out.append(out, id, id_size);
+    if (grant.older_names) {
+      Append(",\"objid\":", out);
+      out.append(out, id, id_size);
+    }
     Append(",\"intent\":\"", out);
     Append(AccessName(grant.access), out);
     Append("\",\"state\":\"", out);
@@ -126,7 +128,7 @@ struct ReplyEncoder {
       absl::visit(HandleEncoder{out}, grant.handles[i]);
     }
     out.push_back(']');
-    Attachment(grant);
+    if (grant.older_names) Attachment(grant);
   }
 
   // Older clients look here for blob 0.

@@ -7,9 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
-#include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
 
 namespace packice::json {
@@ -42,7 +42,7 @@ class Document {
   bool Parse(absl::string_view text, size_t max_depth);
 
   // Null when nothing was read. After a failed Parse, the last key of an object may lack its value.
-  const Node* root() const { return nodes_.empty() ? nullptr : nodes_.data(); }
+  const Node* root() const { return size_ == 0 ? nullptr : nodes_; }
 
   // What was wrong with the text, and where.
   const std::string& error() const { return error_; }
@@ -50,8 +50,22 @@ class Document {
  private:
   friend struct Handler;
 
-  absl::InlinedVector<Node, 48> nodes_;  // enough for all but batches, lists and large metadata
-  std::string unescaped_;                // the bytes of strings that had escapes
+  // Not a vector: a node is written where it stays, which saves a sixth of the time to read.
+  Node& Add() {
+    if (size_ == capacity_) Grow();
+    return nodes_[size_++];
+  }
+  void Grow();
+
+  static constexpr size_t kInline = 48;  // enough for all but batches, lists and large metadata
+
+  Node inline_[kInline];
+  Node* nodes_ = inline_;
+  size_t size_ = 0;
+  size_t capacity_ = kInline;
+  std::unique_ptr<Node[]> grown_;
+
+  std::string unescaped_;  // the bytes of strings that had escapes
   std::string error_;
 };
 

@@ -144,7 +144,7 @@ void AppendTime(absl::Time time, std::string& out) {
 
 void AppendLeaseId(const LeaseId& id, std::string& out) {
   out.push_back('"');
-  out.append(id.ToString());
+  id.AppendTo(out);
   out.push_back('"');
 }
 

@@ -32,8 +32,8 @@ Done<absl::Status> ReplyTo(Dispatcher::Completion done, SuccessReply success) {
 
 }  // namespace
 
-// Runs the requests of a batch one after another, each when the one before has answered: a later one may build
-// on an earlier one. Owns itself through the completions it hands out.
+// Runs the requests of a batch one after another, each when the one before has answered: a later
+// one may build on an earlier one. Owns itself through the completions it hands out.
 class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
  public:
   Batch(Dispatcher& dispatcher, std::unique_ptr<BatchRequest> batch, Caller& caller,
@@ -57,7 +57,8 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
       dispatcher_.Dispatch(*std::move(request), caller_, operation_,
                            [self = shared_from_this()](Answer answer) {
                              self->Add(std::move(answer));
-                             // Whoever comes second goes on: this, or the loop that called Dispatch.
+                             // Whoever comes second goes on: this, or the loop that called
+                             // Dispatch.
                              if (self->turn_.exchange(kAnswered) == kReturned) self->Run();
                            });
       if (turn_.exchange(kReturned) != kAnswered) return;
@@ -126,10 +127,11 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
     case Op::kRenew: {
       auto& renew = absl::get<RenewRequest>(request.body);
       renew.session = caller.session;
-      return peer_.Renew(renew, [done = std::move(done)](absl::StatusOr<absl::Duration> ttl) mutable {
-        if (!ttl.ok()) return std::move(done)(Answer{ttl.status(), {}});
-        std::move(done)(Answer{RenewReply{*ttl}, {}});
-      });
+      return peer_.Renew(renew,
+                         [done = std::move(done)](absl::StatusOr<absl::Duration> ttl) mutable {
+                           if (!ttl.ok()) return std::move(done)(Answer{ttl.status(), {}});
+                           std::move(done)(Answer{RenewReply{*ttl}, {}});
+                         });
     }
     case Op::kStat:
       return peer_.Stat(absl::get<StatRequest>(request.body).object_id,
@@ -170,6 +172,7 @@ Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
   reply.access = lease.access;
   reply.state = object.state();
   reply.metadata = object.metadata();
+  reply.older_names = !caller.positioned;
   if (lease.ttl != absl::InfiniteDuration()) reply.ttl = lease.ttl;
   for (const auto& blob : object.blobs()) {
     BlobDescriptor descriptor = blob->Describe();

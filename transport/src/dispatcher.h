@@ -1,5 +1,5 @@
-// From a decoded request to a call of the Peer, and from its answer to a reply: what every transport of the
-// control protocol has in common. Owned by a server; thread-safe.
+// From a decoded request to a call of the Peer, and from its answer to a reply: what every
+// transport of the control protocol has in common. Owned by a server; thread-safe.
 #pragma once
 
 #include <functional>
@@ -29,11 +29,12 @@ class Dispatcher {
   using Completion = absl::AnyInvocable<void(Answer) &&>;
 
   // `node_stats` adds what the node knows to its peer's figures.
-  Dispatcher(Peer& peer, std::string version, std::function<StatsReply(const PeerStats&)> node_stats)
+  Dispatcher(Peer& peer, std::string version,
+             std::function<StatsReply(const PeerStats&)> node_stats)
       : peer_(peer), version_(std::move(version)), node_stats_(std::move(node_stats)) {}
 
-  // Answers as Peer does: perhaps before it returns, perhaps later, on any thread. `operation` is what
-  // Peer::Cancel will know the request by. `caller` outlives the answer.
+  // Answers as Peer does: perhaps before it returns, perhaps later, on any thread. `operation` is
+  // what Peer::Cancel will know the request by. `caller` outlives the answer.
   void Dispatch(Request request, Caller& caller, OperationId operation, Completion done);
 
   Peer& peer() { return peer_; }

@@ -1,5 +1,7 @@
 // The only source that sees Boost.JSON. It is used header-only, so that nothing needs to be linked.
+#include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "boost/json/basic_parser_impl.hpp"
@@ -23,20 +25,25 @@ struct Handler {
 
   Handler(Document& out, absl::string_view text) : document(out), source(text) {}
 
-  void Add(Type type, const char* data, size_t size) {
-    document.nodes_.push_back(Node{data, static_cast<uint32_t>(size), 1, type});
+  Node& Add(Type type, const char* data, size_t size) {
+    Node& node = document.Add();
+    node.data = data;
+    node.size = static_cast<uint32_t>(size);
+    node.span = 1;
+    node.type = type;
+    return node;
   }
 
   // While a container is open, its span holds the index of the one around it.
   void Open(Type type) {
-    const uint32_t at = static_cast<uint32_t>(document.nodes_.size());
-    document.nodes_.push_back(Node{nullptr, 0, open, type});
+    const uint32_t at = static_cast<uint32_t>(document.size_);
+    Add(type, nullptr, 0).span = open;
     open = at;
   }
   void Close() {
     Node& node = document.nodes_[open];
     const uint32_t around = node.span;
-    node.span = static_cast<uint32_t>(document.nodes_.size()) - open;
+    node.span = static_cast<uint32_t>(document.size_) - open;
     open = around;
   }
   void CloseAll() {
@@ -56,7 +63,10 @@ struct Handler {
       return std::less_equal<>()(source.data(), p) &&
              std::less_equal<>()(p, source.data() + source.size());
     };
-    if (last.size() == total && inside(last.data())) return Add(Type::kString, last.data(), total);
+    if (last.size() == total && inside(last.data())) {
+      Add(Type::kString, last.data(), total);
+      return;
+    }
     AddPiece(last);
     const std::string& bytes = document.unescaped_;
     Add(Type::kString, bytes.data() + bytes.size() - total, total);
@@ -89,6 +99,15 @@ struct Handler {
   const absl::string_view source;
   uint32_t open = kNone;
 };
+
+void Document::Grow() {
+  const size_t capacity = capacity_ * 2;
+  std::unique_ptr<Node[]> grown(new Node[capacity]);
+  std::copy(nodes_, nodes_ + size_, grown.get());
+  grown_ = std::move(grown);
+  nodes_ = grown_.get();
+  capacity_ = capacity;
+}
 
 bool Document::Parse(absl::string_view text, size_t max_depth) {
   if (text.size() > INT32_MAX) {

@@ -35,7 +35,8 @@ absl::StatusOr<FdDescriptor> Copy(const FdDescriptor& shared) {
     if (!status.ok()) return status;
     done += *read;
   }
-  if (fcntl(copy.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) {
+  if (fcntl(copy.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) !=
+      0) {
     return ErrnoError(errno, "cannot seal a copy");
   }
   return Whole(std::move(copy), shared.size);

@@ -6,8 +6,9 @@
 
 namespace packice {
 
-// The same bytes under a file position of its own, at offset 0, and nothing but these bytes: the file is
-// opened anew, or copied to a sealed memfd where it holds other blobs too. `capacity`, `io`.
+// The same bytes under a file position of its own, at offset 0, and nothing but these bytes: the
+// file is opened anew, or copied to a sealed memfd where it holds other blobs too. `capacity`,
+// `io`.
 absl::StatusOr<FdDescriptor> PrivateDescriptor(const FdDescriptor& shared, bool writable);
 
 }  // namespace packice

@@ -20,11 +20,13 @@ namespace {
 // How often a reader that hears nothing looks at the clock and at what it waits for.
 constexpr absl::Duration kTick = absl::Milliseconds(500);
 constexpr size_t kReadBytes = 64 * 1024;
-// Answers that nobody wants are read once there are this many, so that the node never waits for this client.
+// Answers that nobody wants are read once there are this many, so that the node never waits for
+// this client.
 constexpr size_t kMaxUnread = 32;
 
 absl::Status Unavailable(absl::string_view why) {
-  return MakeError(ErrorKind::kUnavailable, absl::StrCat("the connection to the node is gone: ", why));
+  return MakeError(ErrorKind::kUnavailable,
+                   absl::StrCat("the connection to the node is gone: ", why));
 }
 
 // How many descriptors a reply's handles name.
@@ -73,7 +75,8 @@ bool UdsChannel::Send(Call& call) {
   ssize_t sent = 0;
   bool drain = false;
   {
-    // Nobody can take an answer off the socket before its request is queued here: the reader needs this lock.
+    // Nobody can take an answer off the socket before its request is queued here: the reader needs
+    // this lock.
     MutexLock lock(mutex_);
     if (broken()) return false;
     if (call.wait > absl::ZeroDuration()) call.request.seq = absl::StrCat(++last_seq_);
@@ -156,12 +159,10 @@ void UdsChannel::DrainIfNobodyReads() {
 }
 
 void UdsChannel::ReadOnce(int flags) {
-  const size_t filled = input_.size();
-  input_.resize(filled + kReadBytes);
   std::vector<UniqueFd> descriptors;
-  const ssize_t n = ReceiveWithDescriptors(
-      socket_.get(), absl::MakeSpan(&input_[filled], kReadBytes), descriptors, flags);
-  input_.resize(filled + static_cast<size_t>(std::max<ssize_t>(n, 0)));
+  const ssize_t n =
+      ReceiveWithDescriptors(socket_.get(), input_.Room(kReadBytes), descriptors, flags);
+  input_.Filled(static_cast<size_t>(std::max<ssize_t>(n, 0)));
   std::move(descriptors.begin(), descriptors.end(), std::back_inserter(received_));
 
   std::vector<Ready> ready;
@@ -178,7 +179,7 @@ void UdsChannel::ReadOnce(int flags) {
     failure = Unavailable(std::strerror(static_cast<int>(-n)));
   }
   for (Ready& call : ready) {
-    if (call.answered) std::move(call.answered)(std::move(call.reply), call.descriptors);
+    std::move(call.answered)(std::move(call.reply), call.descriptors);
   }
   if (!failure.ok()) Break(std::move(failure));
   MutexLock lock(mutex_);
@@ -188,16 +189,10 @@ void UdsChannel::ReadOnce(int flags) {
 
 absl::Status UdsChannel::TakeLines(std::vector<Ready>& ready) {
   MutexLock lock(mutex_);
-  size_t start = 0;
-  absl::Status status;
-  while (status.ok()) {
-    const size_t newline = input_.find('\n', start);
-    if (newline == std::string::npos) break;
-    status = TakeLine(absl::string_view(&input_[start], newline - start), ready);
-    start = newline + 1;
+  while (absl::optional<absl::string_view> line = input_.NextLine()) {
+    if (absl::Status status = TakeLine(*line, ready); !status.ok()) return status;
   }
-  input_.erase(0, start);
-  return status;
+  return absl::OkStatus();
 }
 
 absl::Status UdsChannel::TakeLine(absl::string_view line, std::vector<Ready>& ready) {
@@ -217,7 +212,10 @@ absl::Status UdsChannel::TakeLine(absl::string_view line, std::vector<Ready>& re
     }
     return MakeError(ErrorKind::kCorrupt, "the node answered what was not asked");
   }
-  if (call.answered) --wanted_;
+  // Nobody wants to know, and nothing rides with it: only a release is asked for without a
+  // callback.
+  if (!call.answered) return absl::OkStatus();
+  --wanted_;
 
   DecodedReply decoded = DecodeReply(line, call.request);
   Ready& answer = ready.emplace_back(Ready{std::move(call.answered), std::move(decoded.reply), {}});

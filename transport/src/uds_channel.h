@@ -1,8 +1,8 @@
 // One connection of a UdsPeer to its node: sends requests, reads answers, hands each to who asked.
 //
-// Thread-safe. Requests go out in the order of their Calls. There is one reader at a time: a thread that awaits
-// an answer, or, when answers are wanted and nobody awaits any, a thread of the channel's own. Once broken a
-// channel stays broken; whoever waits learns why.
+// Thread-safe. Requests go out in the order of their Calls. There is one reader at a time: a thread
+// that awaits an answer, or, when answers are wanted and nobody awaits any, a thread of the
+// channel's own. Once broken a channel stays broken; whoever waits learns why.
 #pragma once
 
 #include <atomic>
@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "line_buffer.h"
 #include "packice/core/clock.h"
 #include "packice/core/latch.h"
 #include "packice/core/mutex.h"
@@ -29,8 +30,8 @@ namespace packice {
 
 class UdsChannel {
  public:
-  // Gets the reply (a failure that the node answered is one) and the descriptors that came with it; or why there
-  // will be none. Null: not wanted.
+  // Gets the reply (a failure that the node answered is one) and the descriptors that came with it;
+  // or why there will be none. Null: not wanted.
   using Answered = absl::AnyInvocable<void(absl::StatusOr<Reply>, std::vector<UniqueFd>&) &&>;
 
   struct Call {
@@ -45,8 +46,8 @@ class UdsChannel {
 
   int socket() const { return socket_.get(); }
 
-  // Sends a request. False when the connection turned out to be broken before a byte of it was sent: `call` is
-  // then untouched, and the node has not seen it.
+  // Sends a request. False when the connection turned out to be broken before a byte of it was
+  // sent: `call` is then untouched, and the node has not seen it.
   bool Send(Call& call);
 
   // Runs `calls`, then reads until `done` is set or the channel is broken.
@@ -68,9 +69,11 @@ class UdsChannel {
     std::vector<UniqueFd> descriptors;
   };
 
-  // The rest of a request that the socket did not take at once. Breaks the channel when it can't be sent.
+  // The rest of a request that the socket did not take at once. Breaks the channel when it can't be
+  // sent.
   void SendRest(absl::string_view bytes, Instant deadline);
-  // Reads what is there, at most one tick long if nothing is, and runs the callbacks. Only by the reader.
+  // Reads what is there, at most one tick long if nothing is, and runs the callbacks. Only by the
+  // reader.
   void ReadOnce(int flags);
   absl::Status TakeLines(std::vector<Ready>& ready);
   absl::Status TakeLine(absl::string_view line, std::vector<Ready>& ready)
@@ -104,7 +107,7 @@ class UdsChannel {
   std::thread background_ ABSL_GUARDED_BY(mutex_);
 
   // Touched by the reader only, whoever that is.
-  std::string input_;
+  LineBuffer input_;
   std::deque<UniqueFd> received_;
 };
 

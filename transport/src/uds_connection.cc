@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -31,8 +32,8 @@ constexpr auto kRetryPause = std::chrono::milliseconds(5);
 
 }  // namespace
 
-// A request between its call and its answer. The two parties, the connection that made the call and whoever
-// completes it, meet in `turn`: the second one goes on.
+// A request between its call and its answer. The two parties, the connection that made the call and
+// whoever completes it, meet in `turn`: the second one goes on.
 struct UdsConnection::Pending {
   enum Turn { kCalling, kAnswered, kReturned };
 
@@ -68,7 +69,6 @@ UdsConnection::~UdsConnection() = default;
 void UdsConnection::Start() {
   boost::system::error_code ignored;
   socket_.non_blocking(true, ignored);
-  WatchForHangUp();
   asio::co_spawn(
       socket_.get_executor(), [self = shared_from_this()] { return self->Serve(); },
       asio::detached);
@@ -77,8 +77,8 @@ void UdsConnection::Start() {
 void UdsConnection::Drain() {
   draining_ = true;
   boost::system::error_code ignored;
-  // The client may still send, but what it sends is refused from here on; what it sent before is read and
-  // answered, then the end of the stream shows.
+  // The client may still send, but what it sends is refused from here on; what it sent before is
+  // read and answered, then the end of the stream shows.
   socket_.shutdown(Socket::shutdown_receive, ignored);
   CancelWaits();
 }
@@ -107,11 +107,13 @@ asio::awaitable<void> UdsConnection::Serve() {
 
 asio::awaitable<void> UdsConnection::ServeLines() {
   while (true) {
-    for (absl::string_view line = NextLine(); line.data() != nullptr; line = NextLine()) {
-      if (std::shared_ptr<Pending> pending = Begin(line)) {
+    while (absl::optional<absl::string_view> line = NextLine()) {
+      if (std::shared_ptr<Pending> pending = Begin(*line)) {
         Flush();
         ordered_ = pending;
+        WatchForHangUp();
         while (ordered_ != nullptr) co_await Pause();
+        hang_up_watch_.emit(asio::cancellation_type::all);
       }
       if (output_.size() >= kFlushBytes) Flush();
       while (output_.size() >= kMaxOutput && !hung_up_) co_await Pause();
@@ -119,13 +121,11 @@ asio::awaitable<void> UdsConnection::ServeLines() {
     Flush();
     if (hung_up_ && !socket_.is_open()) co_return;
 
-    const size_t filled = input_.size();
-    input_.resize(filled + kReadBytes);
+    const absl::Span<char> room = input_.Room(kReadBytes);
     boost::system::error_code error;
     const size_t n = co_await socket_.async_read_some(
-        asio::buffer(&input_[filled], kReadBytes),
-        asio::redirect_error(asio::use_awaitable, error));
-    input_.resize(filled + n);
+        asio::buffer(room.data(), room.size()), asio::redirect_error(asio::use_awaitable, error));
+    input_.Filled(n);
     if (error) co_return;
   }
 }
@@ -135,38 +135,28 @@ asio::awaitable<void> UdsConnection::Pause() {
   co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-// The next line without its newline, or a null view when there is no whole one. Valid until the next read.
-absl::string_view UdsConnection::NextLine() {
-  while (true) {
-    const size_t newline = input_.find('\n', std::max(scanned_, parsed_));
-    if (newline == std::string::npos) break;
-    const absl::string_view line(&input_[parsed_], newline - parsed_);
-    parsed_ = scanned_ = newline + 1;
-    if (std::exchange(skipping_, false)) continue;
-    if (line.size() > kMaxRequestBytes) {
-      Queue(Answer{MakeError(ErrorKind::kInvalidArgument,
-                             absl::StrCat("a request line has at most ", kMaxRequestBytes, " bytes")),
-                   {}},
-            "");
-      continue;
+// The next request line. Valid until the next read.
+absl::optional<absl::string_view> UdsConnection::NextLine() {
+  while (absl::optional<absl::string_view> line = input_.NextLine()) {
+    if (std::exchange(skipping_, false)) continue;  // the end of one that was too long
+    if (line->size() > kMaxRequestBytes) {
+      RefuseLongLine();
+    } else if (!line->empty()) {
+      return line;
     }
-    if (line.empty()) continue;
-    return line;
   }
-  input_.erase(0, parsed_);
-  parsed_ = 0;
-  scanned_ = input_.size();
-  if (skipping_ || input_.size() > kMaxRequestBytes) {
-    if (!std::exchange(skipping_, true)) {
-      Queue(Answer{MakeError(ErrorKind::kInvalidArgument,
-                             absl::StrCat("a request line has at most ", kMaxRequestBytes, " bytes")),
-                   {}},
-            "");
-    }
-    input_.clear();
-    scanned_ = 0;
+  if (input_.unfinished() > kMaxRequestBytes) {
+    if (!std::exchange(skipping_, true)) RefuseLongLine();
   }
-  return absl::string_view();
+  if (skipping_) input_.DropUnfinished();
+  return absl::nullopt;
+}
+
+void UdsConnection::RefuseLongLine() {
+  const absl::Status status =
+      MakeError(ErrorKind::kInvalidArgument,
+                absl::StrCat("a request line has at most ", kMaxRequestBytes, " bytes"));
+  Queue(Answer{status, {}}, "");
 }
 
 std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view line) {
@@ -241,8 +231,7 @@ bool UdsConnection::SendSome() {
   }
   // Of output_, what lies before sent_ is cut off only now and then.
   const absl::string_view bytes(&output_[output_.size() - (queued_ - sent_)], end - sent_);
-  const ssize_t n =
-      SendWithDescriptors(socket_.native_handle(), bytes, descriptors, MSG_DONTWAIT);
+  const ssize_t n = SendWithDescriptors(socket_.native_handle(), bytes, descriptors, MSG_DONTWAIT);
   if (n > 0) {
     if (!descriptors.empty()) riders_.pop_front();
     sent_ += static_cast<uint64_t>(n);
@@ -251,7 +240,8 @@ bool UdsConnection::SendSome() {
   if (n > 0 || n == -EAGAIN || n == -EWOULDBLOCK) {
     FlushWhenWritable();
   } else if (n == -ETOOMANYREFS || n == -ENOMEM || n == -ENOBUFS) {
-    // Too many descriptors are in flight in the whole system (unix(7)); clients take them out again.
+    // Too many descriptors are in flight in the whole system (unix(7)); clients take them out
+    // again.
     FlushLater();
   } else {
     // The client does not listen any more. What it asked for before it went is done all the same.
@@ -294,16 +284,19 @@ void UdsConnection::FlushLater() {
   });
 }
 
-// While a request waits nobody reads the socket; that the client is gone must be noticed all the same.
+// While a request holds up those behind it nobody reads the socket; that the client is gone must be
+// noticed all the same. Not watched for at other times: Asio then needs one system call more for
+// every read.
 void UdsConnection::WatchForHangUp() {
-  socket_.async_wait(Socket::wait_error,
-                     [weak = weak_from_this()](boost::system::error_code error) {
-                       auto self = weak.lock();
-                       if (self == nullptr || error) return;
-                       self->hung_up_ = true;
-                       self->CancelWaits();
-                       self->wake_.cancel();
-                     });
+  socket_.async_wait(
+      Socket::wait_error,
+      asio::bind_cancellation_slot(hang_up_watch_.slot(),
+                                   [self = shared_from_this()](boost::system::error_code error) {
+                                     if (error) return;
+                                     self->hung_up_ = true;
+                                     self->CancelWaits();
+                                     self->wake_.cancel();
+                                   }));
 }
 
 void UdsConnection::CancelWaits() {

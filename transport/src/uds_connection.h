@@ -1,11 +1,12 @@
 // One client of a UdsServer: reads its lines, has them answered, sends the answers in order.
 //
-// Lives on one worker's io_context: everything but the completion of a request runs on that thread, so there
-// are no locks. Keeps itself alive while it has something to do.
+// Lives on one worker's io_context: everything but the completion of a request runs on that thread,
+// so there are no locks. Keeps itself alive while it has something to do.
 #pragma once
 
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
@@ -17,6 +18,7 @@
 
 #include "absl/time/time.h"
 #include "dispatcher.h"
+#include "line_buffer.h"
 
 namespace packice {
 
@@ -47,7 +49,8 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   boost::asio::awaitable<void> Serve();
   boost::asio::awaitable<void> ServeLines();
   boost::asio::awaitable<void> Pause();
-  absl::string_view NextLine();
+  absl::optional<absl::string_view> NextLine();
+  void RefuseLongLine();
   // Null when it was answered at once.
   std::shared_ptr<Pending> Begin(absl::string_view line);
   void Finished(const std::shared_ptr<Pending>& pending);
@@ -70,24 +73,24 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   const std::function<void(UdsConnection*)> closed_;
   Caller caller_;
 
-  std::string input_;
-  size_t parsed_ = 0;      // of input_: lines that were taken
-  size_t scanned_ = 0;     // of input_: known to hold no newline behind parsed_
+  LineBuffer input_;
   bool skipping_ = false;  // in a line that is too long, up to its end
 
-  std::string output_;   // bytes [sent_, queued_) of the stream
+  std::string output_;  // bytes [sent_, queued_) of the stream
   uint64_t sent_ = 0;
   uint64_t queued_ = 0;
   std::deque<Rider> riders_;
   bool sending_ = false;  // FlushWhenWritable or FlushLater is under way
 
-  // Requests that were not answered at once: `ordered_` holds up those behind it, the others carry a seq.
+  // Requests that were not answered at once: `ordered_` holds up those behind it, the others carry
+  // a seq.
   std::shared_ptr<Pending> ordered_;
   std::set<std::shared_ptr<Pending>> waiting_;
 
-  boost::asio::steady_timer wake_;    // never fires: cancelled to wake Pause
+  boost::asio::steady_timer wake_;     // never fires: cancelled to wake Pause
   boost::asio::steady_timer stalled_;  // closes a connection whose client does not read
   boost::asio::steady_timer retry_;
+  boost::asio::cancellation_signal hang_up_watch_;
   bool draining_ = false;
   bool muted_ = false;  // the client takes no more answers
   bool hung_up_ = false;

@@ -44,7 +44,8 @@ absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declar
     }
     FdDescriptor descriptor{std::make_shared<const UniqueFd>(std::move(descriptors[fd->index])),
                             fd->offset, fd->size};
-    blobs.push_back(std::make_unique<FdBlob>(std::move(descriptor), writable, declared || !writable));
+    blobs.push_back(
+        std::make_unique<FdBlob>(std::move(descriptor), writable, declared || !writable));
   }
   grant.object = std::make_shared<Object>(std::move(reply.object_id), std::move(reply.metadata),
                                           std::move(blobs), absl::InfinitePast());
@@ -118,8 +119,8 @@ class UdsPeer::Impl {
     if (!hello.ok()) return hello.status();
     if (hello->protocol != kProtocolVersion) {
       return MakeError(ErrorKind::kUnsupported,
-                       absl::StrCat("the node speaks protocol ", hello->protocol,
-                                    ", this client ", kProtocolVersion));
+                       absl::StrCat("the node speaks protocol ", hello->protocol, ", this client ",
+                                    kProtocolVersion));
     }
     state.hello = *std::move(hello);
     state.socket.store(channel->socket());
@@ -129,8 +130,8 @@ class UdsPeer::Impl {
   }
 
   void Call(UdsChannel::Call call) {
-    if (Gathering* gathering = gathering_; gathering != nullptr && gathering->peer == this &&
-                                           call.wait == absl::ZeroDuration()) {
+    if (Gathering* gathering = gathering_;
+        gathering != nullptr && gathering->peer == this && call.wait == absl::ZeroDuration()) {
       gathering->calls.push_back(std::move(call));
       return;
     }
@@ -207,8 +208,8 @@ class UdsPeer::Impl {
     return leases;
   }
 
-  // A waiting acquire that its caller may give up. The node knows no such thing: its answer, when it comes, is
-  // released unseen.
+  // A waiting acquire that its caller may give up. The node knows no such thing: its answer, when
+  // it comes, is released unseen.
   struct Wait {
     OperationId operation;
     SessionId session;
@@ -250,8 +251,8 @@ class UdsPeer::Impl {
   }
 
  private:
-  // Everything that belongs to this process. A forked child gets a new one and leaves the old one behind,
-  // whose locks may be held by threads that the child does not have.
+  // Everything that belongs to this process. A forked child gets a new one and leaves the old one
+  // behind, whose locks may be held by threads that the child does not have.
   struct State {
     Mutex mutex;
     std::shared_ptr<UdsChannel> channel ABSL_GUARDED_BY(mutex);
@@ -286,12 +287,14 @@ class UdsPeer::Impl {
     ForkRegistry() {
       pthread_atfork([] { Get().Lock(); }, [] { Get().Unlock(); }, [] { Get().InChild(); });
     }
-    // Around fork(2): three functions that hold one lock between them, beyond what the analysis can see.
+    // Around fork(2): three functions that hold one lock between them, beyond what the analysis can
+    // see.
     void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Lock(); }
     void Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Unlock(); }
     void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       for (Impl* peer : peers_) {
-        // The parent's session must end with the parent: this copy of its socket must not keep it open.
+        // The parent's session must end with the parent: this copy of its socket must not keep it
+        // open.
         const int socket = peer->state_->socket.load();
         if (socket >= 0) close(socket);
         peer->state_ = new State;

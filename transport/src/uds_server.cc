@@ -43,7 +43,8 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(20);
 
 UniqueFd SpareDescriptor() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-// Of this process. Since Linux 6.2 the directory's size says so (proc_pid_fd(5)); before, it is counted.
+// Of this process. Since Linux 6.2 the directory's size says so (proc_pid_fd(5)); before, it is
+// counted.
 uint64_t OpenDescriptors() {
   struct stat info;
   if (stat("/proc/self/fd", &info) == 0 && info.st_size > 0) {
@@ -64,7 +65,8 @@ class UdsServer::Impl {
  public:
   Impl(Peer& peer, UdsServerOptions options)
       : options_(std::move(options)),
-        dispatcher_(peer, options_.version, [this](const PeerStats& stats) { return Stats(stats); }),
+        dispatcher_(peer, options_.version,
+                    [this](const PeerStats& stats) { return Stats(stats); }),
         started_(Clock::System().Now()) {}
 
   ~Impl() {
@@ -90,7 +92,8 @@ class UdsServer::Impl {
     acceptor_ = std::make_unique<Acceptor>(workers_[0]->context);
     acceptor_->assign(asio::local::stream_protocol(), listener->Release(), error);
     if (error) return MakeError(ErrorKind::kIo, error.message());
-    asio::co_spawn(workers_[0]->context, [this] { return Accept(); }, asio::detached);
+    asio::co_spawn(
+        workers_[0]->context, [this] { return Accept(); }, asio::detached);
     for (auto& worker : workers_) {
       worker->thread = std::thread([&context = worker->context] { context.run(); });
     }
@@ -133,7 +136,8 @@ class UdsServer::Impl {
  private:
   struct Worker {
     asio::io_context context{1};
-    asio::executor_work_guard<asio::io_context::executor_type> work = asio::make_work_guard(context);
+    asio::executor_work_guard<asio::io_context::executor_type> work =
+        asio::make_work_guard(context);
     std::set<std::shared_ptr<UdsConnection>> connections;  // touched on the worker's thread
     std::atomic<size_t> load{0};
     std::thread thread;
@@ -184,8 +188,9 @@ class UdsServer::Impl {
     if (connections_ >= options_.max_connections) {
       Log("connections", absl::StrCat("refused a connection: ", options_.max_connections,
                                       " are open (--max-connections)"));
-      return Refuse(socket.native_handle(),
-                    MakeError(ErrorKind::kCapacity, "the node has as many connections as it takes"));
+      return Refuse(
+          socket.native_handle(),
+          MakeError(ErrorKind::kCapacity, "the node has as many connections as it takes"));
     }
     ++connections_;
     ++worker.load;
@@ -212,11 +217,13 @@ class UdsServer::Impl {
     SendWithDescriptors(socket, line, {}, MSG_DONTWAIT);
   }
 
-  // The process has no descriptor left to accept with: the spare one makes way, so that the client learns why.
+  // The process has no descriptor left to accept with: the spare one makes way, so that the client
+  // learns why.
   void RefuseOne() {
     Log("descriptors", "out of descriptors: refusing connections (raise the limit of open files)");
     spare_.Reset();
-    UniqueFd socket(accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    UniqueFd socket(
+        accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (socket) {
       Refuse(socket.get(), MakeError(ErrorKind::kCapacity, "the node is out of descriptors"));
     }

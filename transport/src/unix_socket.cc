@@ -36,8 +36,8 @@ absl::StatusOr<UniqueFd> NewSocket() {
   return fd;
 }
 
-// Held while a stale socket file is looked at and replaced, so that of two nodes that start at once one finds
-// the other alive. A lock on the directory leaves no file behind.
+// Held while a stale socket file is looked at and replaced, so that of two nodes that start at once
+// one finds the other alive. A lock on the directory leaves no file behind.
 UniqueFd LockDirectoryOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);

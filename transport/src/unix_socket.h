@@ -15,8 +15,9 @@ namespace packice {
 // The most descriptors that one message carries (SCM_MAX_FD in the kernel, unix(7)).
 inline constexpr size_t kMaxDescriptorsPerMessage = 253;
 
-// Binds and listens, with mode 0600. A socket file that nobody listens on is replaced, and `*replaced` says
-// so. `busy` when a live server has it, `invalid_argument` when the path is too long or another kind of file.
+// Binds and listens, with mode 0600. A socket file that nobody listens on is replaced, and
+// `*replaced` says so. `busy` when a live server has it, `invalid_argument` when the path is too
+// long or another kind of file.
 absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, bool* replaced);
 
 // A connected, blocking stream socket. `unavailable` when nobody listens.
@@ -25,9 +26,11 @@ absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path);
 // The uid of the process at the other end. `io`.
 absl::StatusOr<unsigned> PeerUid(int socket);
 
-// One sendmsg(2) or recvmsg(2): how many bytes went, or -errno. Descriptors ride with the first byte sent;
-// received ones are close-on-exec and appended to `descriptors`.
-ssize_t SendWithDescriptors(int socket, absl::string_view bytes, absl::Span<const int> descriptors, int flags);
-ssize_t ReceiveWithDescriptors(int socket, absl::Span<char> out, std::vector<UniqueFd>& descriptors, int flags);
+// One sendmsg(2) or recvmsg(2): how many bytes went, or -errno. Descriptors ride with the first
+// byte sent; received ones are close-on-exec and appended to `descriptors`.
+ssize_t SendWithDescriptors(int socket, absl::string_view bytes, absl::Span<const int> descriptors,
+                            int flags);
+ssize_t ReceiveWithDescriptors(int socket, absl::Span<char> out, std::vector<UniqueFd>& descriptors,
+                               int flags);
 
 }  // namespace packice

@@ -83,7 +83,7 @@ void PlainPeer::RunDue() {
 }
 
 void PlainPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     const absl::Status valid = Check(request);
     absl::StatusOr<Grant> grant = valid.ok() ? TryAcquire(request) : valid;
     if (!grant.ok() && CanBeWaitedOut(grant.status()) && request.wait > absl::ZeroDuration()) {
@@ -96,14 +96,14 @@ void PlainPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done
 }
 
 void PlainPeer::Cancel(OperationId operation) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     EndWaits([&](const Waiter& waiter) { return waiter.request.operation == operation; },
              MakeError(ErrorKind::kTimeout, "the wait was cancelled"), answers);
   });
 }
 
 void PlainPeer::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::StatusOr<Sealed> sealed = Sealed();
     absl::StatusOr<Held*> held = FindLease(request.lease_id, request.session);
     absl::Status status = held.ok() ? DoSeal(request, **held) : held.status();
@@ -117,7 +117,7 @@ void PlainPeer::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
 }
 
 void PlainPeer::Discard(LeaseRequest request, Done<absl::Status> done) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::StatusOr<Held*> held = FindLease(request.lease_id, request.session);
     absl::Status status = held.status();
     if (held.ok() && (*held)->lease.access == Access::kRead) {
@@ -125,14 +125,14 @@ void PlainPeer::Discard(LeaseRequest request, Done<absl::Status> done) {
     }
     if (status.ok()) {
       Drop(*(*held)->entry, EventKind::kDiscarded, request.operation);
-      leases_.erase(request.lease_id);
+      EndLease(request.lease_id, request.operation);
     }
     Answer(answers, std::move(done), std::move(status));
   });
 }
 
 void PlainPeer::Release(LeaseRequest request, Done<absl::Status> done) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::Status status = FindLease(request.lease_id, request.session).status();
     if (status.ok()) EndLease(request.lease_id, request.operation);
     if (!status.ok() && KindOf(status) == ErrorKind::kLeaseExpired) status = absl::OkStatus();
@@ -141,7 +141,7 @@ void PlainPeer::Release(LeaseRequest request, Done<absl::Status> done) {
 }
 
 void PlainPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::StatusOr<absl::Duration> renewed = request.ttl;
     absl::StatusOr<Held*> held = FindLease(request.lease_id, request.session);
     if (!IsOverZero(request.ttl)) {
@@ -159,7 +159,7 @@ void PlainPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>>
 }
 
 void PlainPeer::Stat(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>> done) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::StatusOr<ObjectInfo> info = MakeError(ErrorKind::kNotFound, "no such object");
     const auto it = objects_.find(object_id);
     if (it != objects_.end()) info = InfoOn(*it->second);
@@ -168,7 +168,7 @@ void PlainPeer::Stat(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>>
 }
 
 void PlainPeer::List(ListRequest request, Done<absl::StatusOr<ListPage>> done) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::StatusOr<ListPage> page = ListPage();
     if (request.limit < 1 || request.limit > ListRequest::kMaxLimit) {
       page = Invalid("a list's limit is out of range");
@@ -187,7 +187,7 @@ void PlainPeer::List(ListRequest request, Done<absl::StatusOr<ListPage>> done) {
 }
 
 void PlainPeer::Stats(Done<absl::StatusOr<PeerStats>> done) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     PeerStats stats = counters_;
     stats.capacity = options_.capacity;
     stats.objects = objects_.size();
@@ -206,7 +206,7 @@ void PlainPeer::Stats(Done<absl::StatusOr<PeerStats>> done) {
 }
 
 void PlainPeer::EndSession(SessionId session) {
-  Run([&](Answers& answers) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     std::vector<LeaseId> ended;
     for (const auto& [id, held] : leases_) {
       if (held.lease.session == session && session != SessionId::kNone) ended.push_back(id);
@@ -243,14 +243,21 @@ void PlainPeer::Expire(Answers& answers) {
 }
 
 void PlainPeer::SettleWaiters(Answers& answers) {
-  for (auto it = waiters_.begin(); it != waiters_.end();) {
-    absl::StatusOr<Grant> grant = TryAcquire(it->request);
-    if (!grant.ok() && CanBeWaitedOut(grant.status())) {
-      ++it;
-      continue;
+  // Creators first: who wants to read what is gone then waits for the next one.
+  for (const bool creators : {true, false}) {
+    for (auto it = waiters_.begin(); it != waiters_.end();) {
+      if ((it->request.access == Access::kCreate) != creators) {
+        ++it;
+        continue;
+      }
+      absl::StatusOr<Grant> grant = TryAcquire(it->request);
+      if (!grant.ok() && CanBeWaitedOut(grant.status())) {
+        ++it;
+        continue;
+      }
+      Answer(answers, std::move(it->done), std::move(grant));
+      it = waiters_.erase(it);
     }
-    Answer(answers, std::move(it->done), std::move(grant));
-    it = waiters_.erase(it);
   }
 }
 
@@ -297,7 +304,6 @@ absl::StatusOr<Grant> PlainPeer::TryAcquire(const AcquireRequest& request) {
       }
       break;
   }
-  entry->last_used = ++uses_;
   Grant grant;
   grant.object = entry->object;
   grant.lease.id = LeaseId::Random(random_);
@@ -315,7 +321,9 @@ absl::StatusOr<Grant> PlainPeer::TryAcquire(const AcquireRequest& request) {
 
 absl::StatusOr<std::shared_ptr<PlainPeer::Entry>> PlainPeer::NewEntry(
     const AcquireRequest& request) {
-  if (absl::Status status = MakeRoom(request); !status.ok()) return status;
+  if (absl::Status status = MakeRoom(request.blob_sizes, request.operation); !status.ok()) {
+    return status;
+  }
   Object::Blobs blobs;
   for (size_t i = 0; i < std::max<size_t>(request.blob_sizes.size(), 1); ++i) {
     absl::optional<uint64_t> size;
@@ -327,6 +335,7 @@ absl::StatusOr<std::shared_ptr<PlainPeer::Entry>> PlainPeer::NewEntry(
   ObjectId id = request.object_id;
   if (id.empty()) id = *ObjectId::Parse(LeaseId::Random(random_).ToString());
   auto entry = std::make_shared<Entry>();
+  entry->growing = request.blob_sizes.empty();
   entry->object =
       std::make_shared<Object>(id, request.metadata, std::move(blobs), clock_.WallTime());
   entry->ttl = request.object_ttl;
@@ -335,11 +344,11 @@ absl::StatusOr<std::shared_ptr<PlainPeer::Entry>> PlainPeer::NewEntry(
   return entry;
 }
 
-absl::Status PlainPeer::MakeRoom(const AcquireRequest& request) {
+absl::Status PlainPeer::MakeRoom(absl::Span<const uint64_t> sizes, OperationId operation) {
   if (!options_.capacity) return absl::OkStatus();
   const uint64_t capacity = *options_.capacity;
   uint64_t wanted = 0;
-  for (uint64_t size : request.blob_sizes) {
+  for (uint64_t size : sizes) {
     if (size > capacity - wanted) return MakeError(ErrorKind::kCapacity, "larger than all room");
     wanted += size;
   }
@@ -358,7 +367,7 @@ absl::Status PlainPeer::MakeRoom(const AcquireRequest& request) {
   for (const auto& entry : candidates) {
     if (Bytes() + wanted <= capacity) break;
     ++counters_.evictions;
-    Drop(*entry, EventKind::kEvicted, request.operation);
+    Drop(*entry, EventKind::kEvicted, operation);
   }
   return absl::OkStatus();
 }
@@ -370,6 +379,12 @@ absl::Status PlainPeer::DoSeal(const SealRequest& request, Held& held) {
   Entry& entry = *held.entry;
   if (entry.object->state() == ObjectState::kSealed) {
     return MakeError(ErrorKind::kAlreadyExists, "the object is sealed already");
+  }
+  // What was written counts already.
+  const uint64_t written = entry.object->size();
+  if (entry.growing && request.size.value_or(0) > written) {
+    absl::Status status = MakeRoom({*request.size - written}, request.operation);
+    if (!status.ok()) return status;
   }
   const absl::Time now = clock_.WallTime();
   if (absl::Status status = entry.object->Seal(request.size, request.metadata, now); !status.ok()) {
@@ -387,6 +402,7 @@ absl::Status PlainPeer::DoSeal(const SealRequest& request, Held& held) {
 void PlainPeer::EndLease(const LeaseId& id, OperationId operation) {
   const Held held = leases_.at(id);
   leases_.erase(id);
+  held.entry->last_used = ++uses_;
   if (held.lease.access == Access::kCreate &&
       held.entry->object->state() == ObjectState::kCreating) {
     Drop(*held.entry, EventKind::kAbandoned, operation);

@@ -9,10 +9,10 @@
 // theirs were, of which each has a range. Nobody notices but by Describe, whose offset is then not
 // 0: reads, mappings and descriptors taken before stay good. The thread that crosses the mark by
 // Create or by a Seal does that work, a few MiB at a time, while others go on.
-// - A pack's memory goes with its last blob. Before that, when less than a quarter of it is in use,
-// the blobs
-//   left move on: the thread that destroys a blob then copies at most that quarter.
-// - Whoever is handed a packed blob's descriptor can read its neighbours in the pack.
+//
+// A pack's memory goes with its last blob. Before that, when less than a quarter of it is in use,
+// the blobs left move to another: the thread that destroys a blob then copies that quarter. Whoever
+// is handed a packed blob's descriptor can read its neighbours in the pack, too.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,6 @@
 
 namespace packice {
 
-class MemoryMedium;
 class Packer;
 
 struct MemoryBlobStoreOptions {

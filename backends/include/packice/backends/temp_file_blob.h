@@ -3,14 +3,13 @@
 // Owned by whoever created it; the room goes when it does, or when the last process that was handed
 // the descriptor lets go. Thread-safe as Blob asks. Calls may block on the file system.
 //
-// Weaker than MemfdBlob in three ways, because only the node's own word stands behind them:
+// Weaker than MemfdBlob, because only the node's own word stands behind it:
 // - A writer that has the descriptor can write past a declared size. Seal cuts that off again.
 // - Seal cannot tell whether a writable mapping is open, so it is never `busy`; a client that keeps
-// its
-//   writable descriptor or mapping can change bytes after Seal. Clients must be trusted to let go.
-// - Readers are handed a descriptor that was opened read-only, and the file's mode lets nobody but
-// root open
-//   it for writing again.
+//   its writable descriptor or mapping can change bytes after Seal. Clients must be trusted to let
+//   go.
+// What it can do: readers are handed a descriptor that was opened for reading only, and the file's
+// mode lets nobody but root open it for writing again.
 #pragma once
 
 #include <cstdint>

@@ -10,8 +10,8 @@
 
 namespace packice {
 
-// Bytes [offset, offset + size) of an open descriptor, to be read with pread(2) or mmap(2): its file
-// position is shared by all who hold it. The descriptor stays open while the value lives.
+// Bytes [offset, offset + size) of an open descriptor, to be read with pread(2) or mmap(2): its
+// file position is shared by all who hold it. The descriptor stays open while the value lives.
 struct FdDescriptor {
   std::shared_ptr<const UniqueFd> fd;
   uint64_t offset = 0;

@@ -1,4 +1,5 @@
-// Where new blobs come from: one medium, one implementation. Owned by the peer that fills it. Thread-safe.
+// Where new blobs come from: one medium, one implementation. Owned by the peer that fills it.
+// Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,11 @@ class BlobStore {
  public:
   virtual ~BlobStore() = default;
 
-  // An empty blob to be written. With a `size` (bytes) it is that long from the start, zero-filled, and its
-  // writers are kept to it; without one it grows as it is written, until Seal. Its room is given back when it
-  // is destroyed, or when the last process that has it open lets go. `capacity` when descriptors, memory or
-  // disk run out; the caller may evict and ask again. Blocks for the medium's system calls only.
+  // An empty blob to be written. With a `size` (bytes) it is that long from the start, zero-filled,
+  // and its writers are kept to it; without one it grows as it is written, until Seal. Its room is
+  // given back when it is destroyed, or when the last process that has it open lets go. `capacity`
+  // when descriptors, memory or disk run out; the caller may evict and ask again. Blocks for the
+  // medium's system calls only.
   virtual absl::StatusOr<std::unique_ptr<Blob>> Create(absl::optional<uint64_t> size) = 0;
 };
 

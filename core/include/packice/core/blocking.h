@@ -1,5 +1,6 @@
-// The blocking forms of Peer's calls, for callers with a thread to spare. Each blocks until the answer is
-// there; errors are those of the call it wraps. Thread-safe. Never to be used on a transport's event loop.
+// The blocking forms of Peer's calls, for callers with a thread to spare. Each blocks until the
+// answer is there; errors are those of the call it wraps. Thread-safe. Never to be used on a
+// transport's event loop.
 #pragma once
 
 #include <utility>

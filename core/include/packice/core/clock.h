@@ -5,8 +5,8 @@
 
 namespace packice {
 
-// A point on a clock's monotonic scale, as the time since that scale's arbitrary start. Deadlines are
-// Instants, because wall time can jump. absl::InfiniteDuration() is never.
+// A point on a clock's monotonic scale, as the time since that scale's arbitrary start. Deadlines
+// are Instants, because wall time can jump. absl::InfiniteDuration() is never.
 using Instant = absl::Duration;
 
 // Implementations are thread-safe and do not block.

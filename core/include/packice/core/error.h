@@ -1,8 +1,8 @@
 // Error kinds: the one vocabulary in which every public failure of Packice is told.
 //
-// A failure travels as an absl::Status that carries an ErrorKind as a payload. The table below fixes, once,
-// each kind's name, HTTP status, gRPC code and process exit code; no surface keeps a mapping of its own.
-// All functions here are thread-safe and do not block.
+// A failure travels as an absl::Status that carries an ErrorKind as a payload. The table below
+// fixes, once, each kind's name, HTTP status, gRPC code and process exit code; no surface keeps a
+// mapping of its own. All functions here are thread-safe and do not block.
 #pragma once
 
 #include "absl/status/status.h"
@@ -55,8 +55,8 @@ absl::Status MakeError(ErrorKind kind, absl::string_view message);
 // Requires: !status.ok().
 ErrorKind KindOf(const absl::Status& status);
 
-// The failure of a system call: `what` was tried and errno is `error`. Exhausted descriptors, memory or
-// disk are `capacity`; EACCES and EPERM are `permission_denied`; anything else is `io`.
+// The failure of a system call: `what` was tried and errno is `error`. Exhausted descriptors,
+// memory or disk are `capacity`; EACCES and EPERM are `permission_denied`; anything else is `io`.
 absl::Status ErrnoError(int error, absl::string_view what);
 
 }  // namespace packice

@@ -29,8 +29,8 @@ struct Event {
   uint64_t size = 0;  // bytes of the object
 };
 
-// Implementations are thread-safe, return at once, and do not call back into the peer: Publish runs under the
-// object's lock, so that the events of one object come in order.
+// Implementations are thread-safe, return at once, and do not call back into the peer: Publish runs
+// under the object's lock, so that the events of one object come in order.
 class EventSink {
  public:
   virtual ~EventSink() = default;

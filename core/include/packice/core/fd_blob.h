@@ -11,8 +11,8 @@ namespace packice {
 
 class FdBlob final : public Blob {
  public:
-  // `writable`: the blob is being created and this process is its writer. `declared`: its size was declared,
-  // so that it is a limit to writes; otherwise the descriptor's size is the blob's.
+  // `writable`: the blob is being created and this process is its writer. `declared`: its size was
+  // declared, so that it is a limit to writes; otherwise the descriptor's size is the blob's.
   FdBlob(FdDescriptor descriptor, bool writable, bool declared)
       : descriptor_(std::move(descriptor)), declared_(declared), sealed_(!writable) {}
 
@@ -36,7 +36,8 @@ class FdBlob final : public Blob {
 // Reads until `out` is full or the file ends; returns how many bytes. `io`.
 absl::StatusOr<size_t> ReadAt(int fd, uint64_t offset, absl::Span<char> out);
 
-// Writes all of `bytes`. `capacity` when the medium is full, `permission_denied` when a seal refuses, `io`.
+// Writes all of `bytes`. `capacity` when the medium is full, `permission_denied` when a seal
+// refuses, `io`.
 absl::Status WriteAt(int fd, uint64_t offset, absl::string_view bytes);
 
 }  // namespace packice

@@ -1,12 +1,13 @@
-// Process-wide names for who asks and for what is going on. Values, handed out by counters; thread-safe.
+// Process-wide names for who asks and for what is going on. Values, handed out by counters;
+// thread-safe.
 #pragma once
 
 #include <cstdint>
 
 namespace packice {
 
-// Who holds leases that have no TTL: a connection, or a client in the same process. Such leases end with
-// their session and no other session may use them.
+// Who holds leases that have no TTL: a connection, or a client in the same process. Such leases end
+// with their session and no other session may use them.
 enum class SessionId : uint64_t { kNone = 0 };
 
 SessionId NewSessionId();

@@ -1,4 +1,5 @@
-// A latch: set once, waited for by one or more threads. Owned by the waiter, typically on its stack.
+// A latch: set once, waited for by one or more threads. Owned by the waiter, typically on its
+// stack.
 //
 // Thread-safe. A waiter may destroy the latch as soon as Wait has returned or IsSet was true.
 #pragma once

@@ -1,4 +1,5 @@
-// The right to an object for a time. A value: the record that a LeaseTable keeps and that a holder is given.
+// The right to an object for a time. A value: the record that a LeaseTable keeps and that a holder
+// is given.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ absl::string_view AccessName(Access access);  // "read", "create", "write"
 struct Lease {
   LeaseId id;
   ObjectId object_id;
-  // Which object of that id: an id may be discarded and created anew while older readers hold leases.
+  // Which object of that id: an id may be discarded and created anew while older readers hold
+  // leases.
   uint64_t incarnation = 0;
   Access access = Access::kRead;
   // Whose it is. kNone: whoever knows the id may use it, which is so for every lease with a TTL.

@@ -23,6 +23,7 @@ class LeaseId {
   static absl::StatusOr<LeaseId> Parse(absl::string_view text);
 
   std::string ToString() const;
+  void AppendTo(std::string& out) const;
 
   // Uniform over all leases: for choosing a stripe.
   uint64_t low_bits() const { return low_; }

@@ -1,8 +1,9 @@
-// The record of all live leases. Decides exclusivity and expiry; what a lease means for an object's state is
-// the peer's affair. Owned by one peer, or shared by several nodes (then it lives outside of them).
+// The record of all live leases. Decides exclusivity and expiry; what a lease means for an object's
+// state is the peer's affair. Owned by one peer, or shared by several nodes (then it lives outside
+// of them).
 //
-// Thread-safe. No call ever returns a lease whose deadline has passed. Calls may block only where the table
-// lives outside the process, and then fail with `unavailable` when it cannot be reached.
+// Thread-safe. No call ever returns a lease whose deadline has passed. Calls may block only where
+// the table lives outside the process, and then fail with `unavailable` when it cannot be reached.
 #pragma once
 
 #include <cstddef>
@@ -26,21 +27,23 @@ class LeaseTable {
  public:
   virtual ~LeaseTable() = default;
 
-  // Records a lease. `busy` when it is exclusive (kCreate, kWrite) and another exclusive lease on the same
-  // object id lives.
+  // Records a lease. `busy` when it is exclusive (kCreate, kWrite) and another exclusive lease on
+  // the same object id lives.
   virtual absl::Status Insert(const Lease& lease) = 0;
 
   // `lease_expired` when there is no such live lease.
   virtual absl::StatusOr<Lease> Find(const LeaseId& id) const = 0;
 
-  // Ends the exclusivity of a kCreate or kWrite lease, whose object is now sealed or gone. `lease_expired`.
+  // Ends the exclusivity of a kCreate or kWrite lease, whose object is now sealed or gone.
+  // `lease_expired`.
   virtual absl::Status Share(const LeaseId& id) = 0;
 
   // Sets a new TTL and deadline; the lease no longer belongs to a session. `lease_expired`.
   virtual absl::Status Extend(const LeaseId& id, absl::Duration ttl, Instant deadline) = 0;
 
-  // Takes a lease out. Of several callers exactly one gets it; the others, and those who come after its
-  // deadline was reaped, get nothing. Unlike Find, still finds a lease past its deadline until it is reaped.
+  // Takes a lease out. Of several callers exactly one gets it; the others, and those who come after
+  // its deadline was reaped, get nothing. Unlike Find, still finds a lease past its deadline until
+  // it is reaped.
   virtual absl::optional<Lease> Remove(const LeaseId& id) = 0;
 
   // Takes out up to `max` leases whose deadline is at or before `now`.

@@ -1,5 +1,5 @@
-// A run of a blob's bytes in this process's address space. Owned by whoever asked for it; unmapped when it
-// goes, and good until then, whatever happens to the blob. Move-only; thread-compatible.
+// A run of a blob's bytes in this process's address space. Owned by whoever asked for it; unmapped
+// when it goes, and good until then, whatever happens to the blob. Move-only; thread-compatible.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +20,9 @@ class Mapping {
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
 
-  // Maps `size` bytes from `offset` (any offset) of `fd`, shared. The descriptor may be closed afterwards.
-  // `permission_denied` when the descriptor refuses that access, `capacity` when the kernel has no room.
+  // Maps `size` bytes from `offset` (any offset) of `fd`, shared. The descriptor may be closed
+  // afterwards. `permission_denied` when the descriptor refuses that access, `capacity` when the
+  // kernel has no room.
   static absl::StatusOr<Mapping> Map(int fd, uint64_t offset, uint64_t size, MapAccess access);
 
   // Bytes that somebody else keeps alive.

@@ -1,7 +1,7 @@
 // What an object says of itself: a JSON object, frozen at Seal.
 //
-// Held as a map from each top-level key to the JSON text of its value, because core knows no JSON library:
-// whoever reads JSON (a codec) vouches for the texts. A value type; thread-compatible.
+// Held as a map from each top-level key to the JSON text of its value, because core knows no JSON
+// library: whoever reads JSON (a codec) vouches for the texts. A value type; thread-compatible.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// A mutex, its scoped lock and its condition variable, annotated for clang's thread-safety analysis.
+// A mutex, its scoped lock and its condition variable, annotated for clang's thread-safety
+// analysis.
 //
 // Thin wrappers of the standard types: absl::Mutex comes prebuilt from the distribution, where
 // ThreadSanitizer cannot see it synchronise (docs/decisions/0002-own-mutex.md).

@@ -1,8 +1,8 @@
 // The unit of management: an id, metadata, one or more blobs, and a state that goes one way.
 //
-// Shared between the peer that manages it and whoever was granted a lease on it; its bytes live as long as
-// somebody shares it. Everything but the seal is fixed at construction. Thread-safe; Seal is for one thread at
-// a time.
+// Shared between the peer that manages it and whoever was granted a lease on it; its bytes live as
+// long as somebody shares it. Everything but the seal is fixed at construction. Thread-safe; Seal
+// is for one thread at a time.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ enum class ObjectState { kCreating, kSealed };
 
 class Object {
  public:
-  // A peer may limit an object to fewer blobs; none allows more, because a Unix socket carries at most 253
-  // descriptors in one message (SCM_MAX_FD, unix(7)).
+  // A peer may limit an object to fewer blobs; none allows more, because a Unix socket carries at
+  // most 253 descriptors in one message (SCM_MAX_FD, unix(7)).
   static constexpr size_t kMaxBlobs = 253;
 
   // Most objects have one blob.
@@ -46,9 +46,9 @@ class Object {
   // Requires: state() is kSealed.
   absl::Time sealed_at() const { return sealed_at_; }
 
-  // Freezes every blob, then the metadata with `changes` merged in. `size` is for blob 0, where its creation
-  // gave none. Blocks for the blobs' medium. On failure (see Blob::Seal, and `invalid_argument` for metadata
-  // that grew too large) the object is still kCreating.
+  // Freezes every blob, then the metadata with `changes` merged in. `size` is for blob 0, where its
+  // creation gave none. Blocks for the blobs' medium. On failure (see Blob::Seal, and
+  // `invalid_argument` for metadata that grew too large) the object is still kCreating.
   absl::Status Seal(absl::optional<uint64_t> size, const Metadata& changes, absl::Time now);
 
  private:

@@ -1,11 +1,12 @@
-// Who manages objects and leases. Memory, disk, a remote node, tiers and swarms are all Peers, so each can
-// stand wherever another can.
+// Who manages objects and leases. Memory, disk, a remote node, tiers and swarms are all Peers, so
+// each can stand wherever another can.
 //
-// Every call answers by a callback that runs exactly once: often before the call returns, otherwise later, on
-// the thread that settles the matter. No call blocks on another process or on a medium for long; waiting costs
-// no thread. Callbacks must be brief and must not block; they may call the peer again. blocking.h has the
-// forms that wait. Thread-safe. A peer outlives its calls: destroying it while one is under way is an error,
-// except for waiting Acquires, which it completes with `unavailable`.
+// Every call answers by a callback that runs exactly once: often before the call returns, otherwise
+// later, on the thread that settles the matter. No call blocks on another process or on a medium
+// for long; waiting costs no thread. Callbacks must be brief and must not block; they may call the
+// peer again. blocking.h has the forms that wait. Thread-safe. A peer outlives its calls:
+// destroying it while one is under way is an error, except for waiting Acquires, which it completes
+// with `unavailable`.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +37,8 @@ struct AcquireRequest {
   Access access = Access::kRead;
   // Empty, for kCreate only: the peer makes one.
   ObjectId object_id;
-  // kCreate: the size of each blob in bytes, at most Object::kMaxBlobs of them. Empty: one blob whose size is
-  // not known yet.
+  // kCreate: the size of each blob in bytes, at most Object::kMaxBlobs of them. Empty: one blob
+  // whose size is not known yet.
   absl::InlinedVector<uint64_t, 1> blob_sizes;
   // kCreate: what the object says of itself, and how long it lives after Seal. Over 0.
   Metadata metadata;
@@ -50,8 +51,8 @@ struct AcquireRequest {
   OperationId operation = OperationId::kNone;
 };
 
-// What was granted. The lease lasts until it is released, expires or its session ends; the object's bytes
-// stay readable for as long as the holder shares it, even longer than the lease.
+// What was granted. The lease lasts until it is released, expires or its session ends; the object's
+// bytes stay readable for as long as the holder shares it, even longer than the lease.
 struct Grant {
   Lease lease;
   std::shared_ptr<Object> object;
@@ -132,30 +133,32 @@ class Peer {
   virtual ~Peer() = default;
 
   // Grants a lease.
-  // kCreate: `already_exists` for a sealed object; `busy` while a live lease creates it; `capacity`.
-  // kRead: `not_found`; `not_sealed` while it is being created.
-  // kWrite: `not_found`; `busy` while another lease creates or writes it.
-  // With `wait`, `busy` and `not_sealed` are waited out, first come first served, and end in `timeout`.
-  // `invalid_argument` for a request that can never succeed.
+  // kCreate: `already_exists` for a sealed object; `busy` while a live lease creates it;
+  // `capacity`. kRead: `not_found`; `not_sealed` while it is being created. kWrite: `not_found`;
+  // `busy` while another lease creates or writes it. With `wait`, `busy` and `not_sealed` are
+  // waited out, first come first served, and end in `timeout`. `invalid_argument` for a request
+  // that can never succeed.
   virtual void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) = 0;
 
   // Makes a waiting Acquire with this (caller-chosen, non-kNone) operation id end in `timeout` now.
   virtual void Cancel(OperationId operation) = 0;
 
-  // Freezes bytes and metadata; the lease then pins the object like a READ lease. `permission_denied` unless
-  // it is a CREATE lease; `already_exists` when it has sealed before; `busy` while a writable mapping is open,
-  // and the object is then as before; `lease_expired`.
+  // Freezes bytes and metadata; the lease then pins the object like a READ lease.
+  // `permission_denied` unless it is a CREATE lease; `already_exists` when it has sealed before;
+  // `busy` while a writable mapping is open, and the object is then as before; `lease_expired`.
   virtual void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) = 0;
 
-  // Takes the object away and ends the lease. The id is free at once; holders of READ leases keep the bytes.
-  // `permission_denied` unless it is a CREATE or WRITE lease; `lease_expired`.
+  // Takes the object away and ends the lease. The id is free at once; holders of READ leases keep
+  // the bytes. `permission_denied` unless it is a CREATE or WRITE lease; `lease_expired`.
   virtual void Discard(LeaseRequest request, Done<absl::Status> done) = 0;
 
-  // Ends the lease; of an unsealed CREATE lease also the object. Idempotent: a lease that is over is released.
-  // `permission_denied` for another session's lease. A null `done`: the caller does not care for the answer.
+  // Ends the lease; of an unsealed CREATE lease also the object. Idempotent: a lease that is over
+  // is released. `permission_denied` for another session's lease. A null `done`: the caller does
+  // not care for the answer.
   virtual void Release(LeaseRequest request, Done<absl::Status> done) = 0;
 
-  // Gives the lease a TTL from now on; it no longer belongs to its session. Answers the TTL. `lease_expired`.
+  // Gives the lease a TTL from now on; it no longer belongs to its session. Answers the TTL.
+  // `lease_expired`.
   virtual void Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) = 0;
 
   // `not_found`.
@@ -169,12 +172,14 @@ class Peer {
   // Ends all leases of a session that have no TTL, and its waits (`unavailable`).
   virtual void EndSession(SessionId session) = 0;
 
-  // Runs `calls`, which makes calls of this peer on the caller's thread. A peer that sends each call as a
-  // message sends these in as few as it can, once `calls` has returned; the answers come as ever.
+  // Runs `calls`, which makes calls of this peer on the caller's thread. A peer that sends each
+  // call as a message sends these in as few as it can, once `calls` has returned; the answers come
+  // as ever.
   virtual void Gather(absl::FunctionRef<void()> calls) { calls(); }
 
-  // Runs `calls`, then blocks until `done`, which the answer to one of them sets. A peer whose answers must be
-  // read off a socket lends itself the caller's thread for that, so that a blocking call needs no other.
+  // Runs `calls`, then blocks until `done`, which the answer to one of them sets. A peer whose
+  // answers must be read off a socket lends itself the caller's thread for that, so that a blocking
+  // call needs no other.
   virtual void Await(absl::FunctionRef<void()> calls, Latch& done) {
     calls();
     done.Wait();

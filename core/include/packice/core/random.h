@@ -14,8 +14,8 @@ class RandomSource {
 
   virtual void Fill(absl::Span<uint8_t> out) = 0;
 
-  // The kernel's generator (getrandom(2)), read ahead by a page for each thread so that a lease id costs
-  // no system call. A forked child starts afresh. Lives for ever.
+  // The kernel's generator (getrandom(2)), read ahead by a page for each thread so that a lease id
+  // costs no system call. A forked child starts afresh. Lives for ever.
   static RandomSource& System();
 };
 

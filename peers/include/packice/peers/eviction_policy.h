@@ -1,7 +1,8 @@
 // Which object goes when room is needed: the decision alone, apart from the objects.
 //
-// A peer tells its policy what happens to sealed objects and asks it for victims. Every call is O(1). A policy
-// is owned by one peer and thread-safe: it chooses its own locking, and calls back into nobody.
+// A peer tells its policy what happens to sealed objects and asks it for victims. Every call is
+// O(1). A policy is owned by one peer and thread-safe: it chooses its own locking, and calls back
+// into nobody.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +12,9 @@
 
 namespace packice {
 
-// What a policy keeps of one object: a place in a queue. It lives in the peer's record of the object, so that
-// no look-up is needed; the peer fills in the first part once, the rest is the policy's.
+// What a policy keeps of one object: a place in a queue. It lives in the peer's record of the
+// object, so that no look-up is needed; the peer fills in the first part once, the rest is the
+// policy's.
 struct EvictionEntry {
   const ObjectId* object_id = nullptr;
   uint64_t incarnation = 0;
@@ -48,8 +50,8 @@ class EvictionPolicy {
   // It is gone. The entry may be destroyed afterwards.
   virtual void Remove(EvictionEntry& entry) = 0;
 
-  // Chooses the next victim and takes it off the queue; nothing when every object is pinned. The peer then
-  // removes the object, unless it was pinned meanwhile: Unpin puts it back.
+  // Chooses the next victim and takes it off the queue; nothing when every object is pinned. The
+  // peer then removes the object, unless it was pinned meanwhile: Unpin puts it back.
   virtual absl::optional<Victim> Evict() = 0;
 };
 

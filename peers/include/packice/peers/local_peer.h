@@ -1,9 +1,9 @@
 // The one engine for the rules of leases, over any medium (a BlobStore) and any record of leases (a
 // LeaseTable).
 //
-// Owns everything it is given but the clock, the randomness and the sink. Thread-safe: objects are kept in
-// stripes with a lock each, so that operations on different objects do not wait for one another; no lock is
-// held over a medium's system calls or a caller's callback.
+// Owns everything it is given but the clock, the randomness and the sink. Thread-safe: objects are
+// kept in stripes with a lock each, so that operations on different objects do not wait for one
+// another; no lock is held over a medium's system calls or a caller's callback.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@
 namespace packice {
 
 struct LocalPeerOptions {
-  // Bytes of all objects, declared or written. Creates evict to stay within it. Nothing: no limit but the
-  // medium's own.
+  // Bytes of all objects, declared or written. Creates evict to stay within it. Nothing: no limit
+  // but the medium's own.
   absl::optional<uint64_t> capacity;
   // A thread of the peer's own runs what time makes due. Off: the owner calls RunDue, as tests do.
   bool background_reaper = true;

@@ -1,8 +1,8 @@
-// Evicts the object whose use lies back furthest. A lease is use: an object that is leased stands in no queue,
-// and goes to the young end when its last lease ends.
+// Evicts the object whose use lies back furthest. A lease is use: an object that is leased stands
+// in no queue, and goes to the young end when its last lease ends.
 //
-// The queue is kept in stripes, so that threads that use different objects do not meet; stamps make the order
-// exact across them.
+// The queue is kept in stripes, so that threads that use different objects do not meet; stamps make
+// the order exact across them.
 #pragma once
 
 #include <array>

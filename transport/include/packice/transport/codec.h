@@ -1,7 +1,7 @@
 // The protocol's wire form: one JSON object a line. Pure functions of their arguments; thread-safe.
 //
-// Reading: UTF-8; unknown fields are ignored; a field of the wrong type, a number out of range or text that is
-// not one JSON object is `invalid_argument`, with a message that names the field.
+// Reading: UTF-8; unknown fields are ignored; a field of the wrong type, a number out of range or
+// text that is not one JSON object is `invalid_argument`, with a message that names the field.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ struct DecodedRequest {
   absl::StatusOr<Request> request;
 };
 
-// `line` is without its newline. Requests come back with no session and no operation id: those are the
-// transport's to set.
+// `line` is without its newline. Requests come back with no session and no operation id: those are
+// the transport's to set.
 DecodedRequest DecodeRequest(absl::string_view line);
 
 // Appends the reply's line, newline included, to `out`. `seq` as the request had it.
@@ -36,8 +36,8 @@ void EncodeRequest(const Request& request, std::string& out);
 
 struct DecodedReply {
   std::string seq;  // as JSON text; empty: none
-  // A failure that the node answered is a Reply that holds an absl::Status; `corrupt` here means that the
-  // line is not a reply to such a request at all.
+  // A failure that the node answered is a Reply that holds an absl::Status; `corrupt` here means
+  // that the line is not a reply to such a request at all.
   absl::StatusOr<Reply> reply;
 };
 

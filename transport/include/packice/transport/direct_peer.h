@@ -1,7 +1,7 @@
 // The direct transport: a peer in the same process, seen by one client.
 //
-// Shares the peer. Acts in a session of its own, so that leases without a TTL end with this object, as they
-// would with a connection. No message, no copy, no thread. Thread-safe as the peer is.
+// Shares the peer. Acts in a session of its own, so that leases without a TTL end with this object,
+// as they would with a connection. No message, no copy, no thread. Thread-safe as the peer is.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 // The control protocol's messages as values: what every transport speaks, whatever carries it.
-// docs/protocol.md has the wire form. Plain values, no ownership beyond their own; thread-compatible.
+// docs/protocol.md has the wire form. Plain values, no ownership beyond their own;
+// thread-compatible.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,8 @@
 namespace packice {
 
 inline constexpr int kProtocolVersion = 2;
-// A request line, or an HTTP body, is at most this long, in bytes. So is a response, but for `list`.
+// A request line, or an HTTP body, is at most this long, in bytes. So is a response, but for
+// `list`.
 inline constexpr size_t kMaxRequestBytes = 1 << 20;
 
 enum class Op {
@@ -39,8 +41,9 @@ enum class Op {
 
 absl::string_view OpName(Op op);  // "acquire"
 
-// A feature that a client announces in hello: it reads descriptors by position and honours a handle's offset,
-// so that many clients may be given one open file description. Others get one of their own, at offset 0.
+// A feature that a client announces in hello: it goes by `handles`, honours their offsets and reads
+// descriptors by position, so that many clients may be given one open file description. Others get
+// one of their own, at offset 0, and the names that older clients look for.
 inline constexpr absl::string_view kFeaturePositioned = "positioned";
 
 struct HelloRequest {
@@ -93,6 +96,8 @@ struct GrantReply {
   Metadata metadata;
   uint64_t size = 0;
   absl::InlinedVector<Handle, 1> handles;
+  // Says `objid` and `attachment_fd` or `attachment_path` too, which older clients look for.
+  bool older_names = true;
 };
 struct DiscardReply {};
 struct ReleaseReply {};
@@ -110,8 +115,9 @@ struct StatsReply {
 struct BatchReply;
 
 // An answer: the reply that belongs to the request's op, or why there is none.
-using Reply = absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply, ReleaseReply, RenewReply,
-                            ObjectInfo, ListPage, StatsReply, std::unique_ptr<BatchReply>>;
+using Reply =
+    absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply, ReleaseReply,
+                  RenewReply, ObjectInfo, ListPage, StatsReply, std::unique_ptr<BatchReply>>;
 
 struct BatchReply {
   std::vector<Reply> responses;

@@ -1,9 +1,9 @@
 // A node behind a Unix socket, as a Peer: the client's side of the UDS transport.
 //
-// Thread-safe. One connection carries all calls, pipelined. There is no thread for reading while calls block:
-// whoever waits for an answer reads for all (Await). A background thread starts with the first call that wants
-// an answer and that nobody blocks on. After the node was restarted the next call connects anew;
-// in a forked child the first call does.
+// Thread-safe. One connection carries all calls, pipelined. There is no thread for reading while
+// calls block: whoever waits for an answer reads for all (Await). A background thread starts with
+// the first call that wants an answer and that nobody blocks on. After the node was restarted the
+// next call connects anew; in a forked child the first call does.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,8 @@ namespace packice {
 
 struct UdsPeerOptions {
   std::string path;
-  // How long an answer may take beyond the request's own wait, before the call fails with `timeout`.
+  // How long an answer may take beyond the request's own wait, before the call fails with
+  // `timeout`.
   absl::Duration call_timeout = absl::Seconds(60);
 };
 

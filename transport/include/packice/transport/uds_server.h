@@ -1,8 +1,9 @@
 // Serves a Peer over a Unix socket, with descriptors passed by SCM_RIGHTS.
 //
-// Owns its threads, its socket file and nothing else; the peer outlives it. A connection belongs to one of a
-// few worker threads; each has a session of its own, whose leases end with it. Only processes of this process's
-// uid (and root) are served. The destructor stops at once; Drain stops politely.
+// Owns its threads, its socket file and nothing else; the peer outlives it. A connection belongs to
+// one of a few worker threads; each has a session of its own, whose leases end with it. Only
+// processes of this process's uid (and root) are served. The destructor stops at once; Drain stops
+// politely.
 #pragma once
 
 #include <cstddef>
@@ -24,27 +25,27 @@ struct UdsServerOptions {
   size_t threads = 2;
   // Further connections get `capacity` and are closed.
   size_t max_connections = 8192;
-  // A connection whose client does not read its answers is closed after this long; it is not read from
-  // meanwhile.
+  // A connection whose client does not read its answers is closed after this long; it is not read
+  // from meanwhile.
   absl::Duration send_timeout = absl::Seconds(30);
   // What hello answers.
   std::string version;
-  // Told of what an operator should know, one line each: a stale socket replaced, descriptors exhausted, a
-  // foreign uid refused. Called from any thread, at most once a second for each kind.
+  // Told of what an operator should know, one line each: a stale socket replaced, descriptors
+  // exhausted, a foreign uid refused. Called from any thread, at most once a second for each kind.
   std::function<void(absl::string_view)> log = [](absl::string_view) {};
 };
 
 class UdsServer {
  public:
-  // Listens when it returns. `busy` when a live server has the socket, `permission_denied`, `io`. A socket file
-  // that nobody listens on any more is replaced.
+  // Listens when it returns. `busy` when a live server has the socket, `permission_denied`, `io`. A
+  // socket file that nobody listens on any more is replaced.
   static absl::StatusOr<std::unique_ptr<UdsServer>> Start(Peer& peer, UdsServerOptions options);
   ~UdsServer();
 
   const std::string& path() const;
 
-  // Takes no more connections, answers what has been asked, ends waits with `unavailable`, then closes. Blocks
-  // until all is closed, at most `grace`.
+  // Takes no more connections, answers what has been asked, ends waits with `unavailable`, then
+  // closes. Blocks until all is closed, at most `grace`.
   void Drain(absl::Duration grace);
 
   // What the stats operation answers, over any transport.

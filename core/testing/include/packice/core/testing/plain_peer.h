@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/types/span.h"
 #include "packice/core/blob_store.h"
 #include "packice/core/clock.h"
 #include "packice/core/event_sink.h"
@@ -47,10 +48,11 @@ class PlainPeer final : public Peer {
  private:
   struct Entry {
     std::shared_ptr<Object> object;
+    bool growing = false;                // created without a size
     absl::optional<absl::Duration> ttl;  // of the object, from Seal on
     Instant deadline = absl::InfiniteDuration();
     absl::optional<absl::Time> expires_at;
-    uint64_t last_used = 0;
+    uint64_t last_used = 0;  // when its last lease ended, as a count of such ends
   };
   struct Held {
     Lease lease;
@@ -78,7 +80,8 @@ class PlainPeer final : public Peer {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::shared_ptr<Entry>> NewEntry(const AcquireRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status MakeRoom(const AcquireRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status MakeRoom(absl::Span<const uint64_t> sizes, OperationId operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status DoSeal(const SealRequest& request, Held& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLease(const LeaseId& id, OperationId operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Frees the id; the bytes stay with whoever shares the object.

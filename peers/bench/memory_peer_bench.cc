@@ -1,0 +1,69 @@
+// What the engine itself costs: calls of a MemoryPeer in this process, no message, no SDK.
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "packice/core/blocking.h"
+#include "packice/peers/memory_peer.h"
+
+namespace packice {
+namespace {
+
+AcquireRequest Request(Access access, const std::string& id) {
+  AcquireRequest request;
+  request.access = access;
+  request.object_id = *ObjectId::Parse(id);
+  request.session = SessionId{1};
+  return request;
+}
+
+void Put(Peer& peer, const std::string& id) {
+  AcquireRequest request = Request(Access::kCreate, id);
+  request.blob_sizes = {1024};
+  const LeaseId lease = blocking::Acquire(peer, request)->lease.id;
+  blocking::Seal(peer, {lease, {}, {}, SessionId{1}, {}}).status().IgnoreError();
+  blocking::Release(peer, {lease, SessionId{1}, {}}).IgnoreError();
+}
+
+Peer& SharedPeer() {
+  static LocalPeer& peer = []() -> LocalPeer& {
+    LocalPeer& made = *MakeMemoryPeer().release();
+    for (int i = 0; i < 1000; ++i) Put(made, absl::StrCat("models/", i));
+    return made;
+  }();
+  return peer;
+}
+
+// Each thread reads objects of its own.
+void BM_AcquireReadAndRelease(benchmark::State& state) {
+  Peer& peer = SharedPeer();
+  int i = state.thread_index() * 100;
+  for (auto _ : state) {
+    AcquireRequest request = Request(Access::kRead, absl::StrCat("models/", i));
+    LeaseId lease;
+    peer.Acquire(std::move(request),
+                 [&lease](absl::StatusOr<Grant> grant) { lease = grant->lease.id; });
+    peer.Release({lease, SessionId{1}, {}}, nullptr);
+    i = state.thread_index() * 100 + (i + 1) % 100;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_AcquireReadAndRelease)->ThreadRange(1, 2)->UseRealTime();
+
+void BM_CreateSealDiscard(benchmark::State& state) {
+  std::unique_ptr<LocalPeer> peer = MakeMemoryPeer();
+  for (auto _ : state) {
+    AcquireRequest request = Request(Access::kCreate, "a");
+    request.blob_sizes = {1024};
+    const LeaseId lease = blocking::Acquire(*peer, std::move(request))->lease.id;
+    blocking::Seal(*peer, {lease, {}, {}, SessionId{1}, {}}).status().IgnoreError();
+    blocking::Discard(*peer, {lease, SessionId{1}, {}}).IgnoreError();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_CreateSealDiscard);
+
+}  // namespace
+}  // namespace packice

@@ -1,0 +1,69 @@
+// Bytes that came in, and the lines in them. Owned by one connection; thread-compatible.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "absl/types/span.h"
+
+namespace packice {
+
+class LineBuffer {
+ public:
+  // Where the next bytes go: at least `bytes` of room. Lines that were taken become invalid.
+  absl::Span<char> Room(size_t bytes) {
+    if (begin_ == end_) {
+      begin_ = scanned_ = end_ = 0;
+      if (capacity_ > kMaxIdle) capacity_ = 0;  // after a long line; Grow makes a small one
+    }
+    if (capacity_ - end_ < bytes) Grow(bytes);
+    return absl::MakeSpan(data_.get() + end_, capacity_ - end_);
+  }
+  void Filled(size_t bytes) { end_ += bytes; }
+
+  // The next whole line without its newline. Valid until Room is called.
+  absl::optional<absl::string_view> NextLine() {
+    const void* newline = std::memchr(data_.get() + scanned_, '\n', end_ - scanned_);
+    if (newline == nullptr) {
+      scanned_ = end_;
+      return absl::nullopt;
+    }
+    const size_t at = static_cast<size_t>(static_cast<const char*>(newline) - data_.get());
+    const absl::string_view line(data_.get() + begin_, at - begin_);
+    begin_ = scanned_ = at + 1;
+    return line;
+  }
+
+  // Bytes behind the last whole line.
+  size_t unfinished() const { return end_ - begin_; }
+  void DropUnfinished() { begin_ = scanned_ = end_; }
+
+ private:
+  void Grow(size_t bytes) {
+    const size_t kept = end_ - begin_;
+    // Not zeroed: what is not filled is not read.
+    const size_t capacity = std::max(kept + bytes, capacity_);
+    std::unique_ptr<char[]> data(new char[capacity]);
+    if (kept > 0) std::memcpy(data.get(), data_.get() + begin_, kept);
+    data_ = std::move(data);
+    capacity_ = capacity;
+    scanned_ -= begin_;
+    begin_ = 0;
+    end_ = kept;
+  }
+
+  // What a connection with nothing to say may keep.
+  static constexpr size_t kMaxIdle = 128 * 1024;
+
+  std::unique_ptr<char[]> data_ = std::unique_ptr<char[]>(new char[0]);
+  size_t capacity_ = 0;
+  size_t begin_ = 0;    // of the first line that was not taken
+  size_t scanned_ = 0;  // no newline in [begin_, scanned_)
+  size_t end_ = 0;
+};
+
+}  // namespace packice
