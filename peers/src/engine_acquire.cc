@@ -65,11 +65,12 @@ void LocalPeer::Engine::Acquire(AcquireRequest request, Done<absl::StatusOr<Gran
         return;
       }
     }
-    if (attempt.result != Attempt::kDue) {
+    if (attempt.result == Attempt::kStarted) {
       Aftermath aftermath;
       Settle(Waiter{std::move(request), std::move(done), Instant()}, std::move(attempt), aftermath);
       return Finish(std::move(aftermath));
     }
+    if (attempt.result != Attempt::kDue) return std::move(done)(std::move(attempt.answer));
     RunDue();
   }
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "codec_fields.h"
 #include "codec_json.h"
+#include "codec_usual.h"
 #include "packice/transport/codec.h"
 
 namespace packice {
@@ -285,6 +286,10 @@ void ReadReply(const json::Node& node, const Request* asked, DecodedReply& decod
 
 DecodedReply DecodeReply(absl::string_view line, const Request& asked) {
   DecodedReply decoded;
+  if (asked.op == Op::kAcquire &&
+      json::ReadUsualGrant(line, decoded.reply.emplace().emplace<GrantReply>())) {
+    return decoded;
+  }
   json::Document document;
   if (document.Parse(line, kMaxDepth)) {
     ReadReply(*document.root(), &asked, decoded);

@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "codec_fields.h"
 #include "codec_json.h"
+#include "codec_usual.h"
 #include "packice/transport/codec.h"
 
 namespace packice {
@@ -199,6 +200,8 @@ DecodedRequest DecodeObject(const json::Node& object, bool in_batch) {
 }  // namespace
 
 DecodedRequest DecodeRequest(absl::string_view line) {
+  DecodedRequest usual;
+  if (json::ReadUsualRequest(line, usual.request.emplace())) return usual;
   json::Document document;
   if (document.Parse(line, kMaxDepth)) return DecodeObject(*document.root(), /*in_batch=*/false);
   DecodedRequest decoded;

@@ -235,6 +235,7 @@ bool UdsConnection::SendSome() {
   if (n > 0) {
     if (!descriptors.empty()) riders_.pop_front();
     sent_ += static_cast<uint64_t>(n);
+    if (std::exchange(crowded_, false)) stalled_.cancel();
     if (static_cast<size_t>(n) == bytes.size()) return true;
   }
   if (n > 0 || n == -EAGAIN || n == -EWOULDBLOCK) {
@@ -261,12 +262,10 @@ void UdsConnection::DropOutput() {
 void UdsConnection::FlushWhenWritable() {
   sending_ = true;
   output_.erase(0, output_.size() - (queued_ - sent_));
-  auto self = shared_from_this();
-  stalled_.expires_after(absl::ToChronoMilliseconds(send_timeout_));
-  stalled_.async_wait([self](boost::system::error_code error) {
-    if (!error) self->Close();
-  });
-  socket_.async_wait(Socket::wait_write, [self](boost::system::error_code error) {
+  crowded_ = false;
+  CloseIfStalled();
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](
+                                             boost::system::error_code error) {
     self->sending_ = false;
     self->stalled_.cancel();
     if (!error) self->Flush();
@@ -274,8 +273,17 @@ void UdsConnection::FlushWhenWritable() {
   });
 }
 
+void UdsConnection::CloseIfStalled() {
+  stalled_.expires_after(absl::ToChronoMilliseconds(send_timeout_));
+  stalled_.async_wait([self = shared_from_this()](boost::system::error_code error) {
+    if (!error) self->Close();
+  });
+}
+
 void UdsConnection::FlushLater() {
   sending_ = true;
+  // Those in flight may be this client's own, unread.
+  if (!std::exchange(crowded_, true)) CloseIfStalled();
   retry_.expires_after(kRetryPause);
   retry_.async_wait([self = shared_from_this()](boost::system::error_code error) {
     self->sending_ = false;

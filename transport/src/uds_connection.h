@@ -62,6 +62,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   void DropOutput();
   void FlushWhenWritable();
   void FlushLater();
+  void CloseIfStalled();
 
   bool flushed() const { return sent_ == queued_; }
   void WatchForHangUp();
@@ -81,6 +82,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   uint64_t queued_ = 0;
   std::deque<Rider> riders_;
   bool sending_ = false;  // FlushWhenWritable or FlushLater is under way
+  bool crowded_ = false;  // FlushLater since the last byte that was sent
 
   // Requests that were not answered at once: `ordered_` holds up those behind it, the others carry
   // a seq.

@@ -43,6 +43,9 @@ constexpr auto kAcceptPause = std::chrono::milliseconds(20);
 
 UniqueFd SpareDescriptor() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
+// How many connections it refuses before it rests.
+constexpr int kMaxRefusals = 256;
+
 // Of this process. Since Linux 6.2 the directory's size says so (proc_pid_fd(5)); before, it is
 // counted.
 uint64_t OpenDescriptors() {
@@ -163,7 +166,7 @@ class UdsServer::Impl {
         Admit(worker, std::move(socket));
       } else if (error == asio::error::no_descriptors || error.value() == ENFILE ||
                  error.value() == ENOMEM || error.value() == ENOBUFS) {
-        RefuseOne();
+        RefuseWaiting();
         pause.expires_after(kAcceptPause);
         co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
       }
@@ -217,17 +220,17 @@ class UdsServer::Impl {
     SendWithDescriptors(socket, line, {}, MSG_DONTWAIT);
   }
 
-  // The process has no descriptor left to accept with: the spare one makes way, so that the client
-  // learns why.
-  void RefuseOne() {
+  // The process has no descriptor left to accept with: the spare one makes way, so that clients
+  // learn why, one after another.
+  void RefuseWaiting() {
     Log("descriptors", "out of descriptors: refusing connections (raise the limit of open files)");
     spare_.Reset();
-    UniqueFd socket(
-        accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (socket) {
+    for (int i = 0; i < kMaxRefusals; ++i) {
+      const UniqueFd socket(
+          accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      if (!socket) break;
       Refuse(socket.get(), MakeError(ErrorKind::kCapacity, "the node is out of descriptors"));
     }
-    socket.Reset();
     spare_ = SpareDescriptor();
   }
 

@@ -1,0 +1,145 @@
+#include "codec_usual.h"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "codec_fields.h"
+
+namespace packice::json {
+namespace {
+
+// Bytes that stand for themselves in a JSON string and are a character each.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (int c = 0x20; c < 0x7f; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
+
+// Each function takes what it names off the front of the text, or says no.
+class Scanner {
+ public:
+  explicit Scanner(absl::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
+
+  template <size_t N>
+  bool Take(const char (&literal)[N]) {
+    constexpr size_t kSize = N - 1;
+    if (static_cast<size_t>(end_ - at_) < kSize || std::memcmp(at_, literal, kSize) != 0)
+      return false;
+    at_ += kSize;
+    return true;
+  }
+
+  // Up to the quote that ends it, and that quote.
+  bool TakeString(absl::string_view& text) {
+    const char* start = at_;
+    while (at_ != end_ && kPlain[static_cast<unsigned char>(*at_)]) ++at_;
+    if (at_ == end_ || *at_ != '"') return false;
+    text = absl::string_view(start, static_cast<size_t>(at_++ - start));
+    return true;
+  }
+
+  bool TakeObjectId(ObjectId& id) {
+    absl::string_view text;
+    if (!TakeString(text) || text.empty() || text.size() > ObjectId::kMaxBytes) return false;
+    id = *ObjectId::Parse(text);
+    return true;
+  }
+
+  bool TakeLeaseId(LeaseId& id) {
+    constexpr size_t kDigits = 32;
+    if (end_ - at_ <= static_cast<ptrdiff_t>(kDigits) || at_[kDigits] != '"') return false;
+    absl::StatusOr<LeaseId> parsed = LeaseId::Parse(absl::string_view(at_, kDigits));
+    if (!parsed.ok()) return false;
+    id = *parsed;
+    at_ += kDigits + 1;
+    return true;
+  }
+
+  // At most eighteen digits, so that it cannot overflow nor pass kMaxSize.
+  bool TakeUnsigned(uint64_t& value) {
+    const char* start = at_;
+    value = 0;
+    while (at_ != end_ && *at_ >= '0' && *at_ <= '9' && at_ - start < 19) {
+      value = value * 10 + static_cast<uint64_t>(*at_++ - '0');
+    }
+    const ptrdiff_t digits = at_ - start;
+    return digits > 0 && digits < 19 && (digits == 1 || *start != '0');
+  }
+
+  bool TakeAccess(Access& access) {
+    if (Take("read\"")) {
+      access = Access::kRead;
+    } else if (Take("create\"")) {
+      access = Access::kCreate;
+    } else if (Take("write\"")) {
+      access = Access::kWrite;
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  bool done() const { return at_ == end_; }
+
+ private:
+  const char* at_;
+  const char* const end_;
+};
+
+bool ReadAcquire(Scanner& scan, AcquireRequest& acquire) {
+  if (!scan.TakeAccess(acquire.access)) return false;
+  if (!scan.Take(",\"object_id\":\"") || !scan.TakeObjectId(acquire.object_id)) return false;
+  uint64_t size;
+  if (acquire.access == Access::kCreate && scan.Take(",\"size\":")) {
+    if (!scan.TakeUnsigned(size)) return false;
+    acquire.blob_sizes.push_back(size);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool ReadUsualRequest(absl::string_view line, Request& request) {
+  Scanner scan(line);
+  if (!scan.Take("{\"op\":\"")) return false;
+  if (scan.Take("acquire\",\"intent\":\"")) {
+    request.op = Op::kAcquire;
+    if (!ReadAcquire(scan, request.body.emplace<AcquireRequest>())) return false;
+  } else if (scan.Take("release\",\"lease_id\":\"")) {
+    request.op = Op::kRelease;
+    if (!scan.TakeLeaseId(request.body.emplace<LeaseRequest>().lease_id)) return false;
+  } else {
+    return false;
+  }
+  return scan.Take("}") && scan.done();
+}
+
+bool ReadUsualGrant(absl::string_view line, GrantReply& grant) {
+  Scanner scan(line);
+  FdHandle fd;
+  const bool usual = scan.Take("{\"lease_id\":\"") && scan.TakeLeaseId(grant.lease_id) &&
+                     scan.Take(",\"object_id\":\"") && scan.TakeObjectId(grant.object_id) &&
+                     scan.Take(",\"intent\":\"") && scan.TakeAccess(grant.access) &&
+                     scan.Take(",\"state\":\"");
+  if (!usual) return false;
+  if (scan.Take("SEALED\"")) {
+    grant.state = ObjectState::kSealed;
+  } else if (scan.Take("CREATING\"")) {
+    grant.state = ObjectState::kCreating;
+  } else {
+    return false;
+  }
+  uint64_t index;
+  if (!(scan.Take(",\"ttl_seconds\":null,\"meta\":{},\"size\":") && scan.TakeUnsigned(grant.size) &&
+        scan.Take(",\"handles\":[{\"kind\":\"fd\",\"index\":") && scan.TakeUnsigned(index) &&
+        scan.Take(",\"offset\":") && scan.TakeUnsigned(fd.offset) && scan.Take(",\"size\":") &&
+        scan.TakeUnsigned(fd.size) && scan.Take("}]}") && scan.done())) {
+    return false;
+  }
+  fd.index = index;
+  grant.handles.emplace_back(fd);
+  return true;
+}
+
+}  // namespace packice::json
