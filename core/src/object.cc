@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "packice/core/error.h"
+
 namespace packice {
 
 Object::Object(ObjectId id, Metadata metadata, Blobs blobs, absl::Time created_at)
@@ -22,8 +25,12 @@ absl::Status Object::Seal(absl::optional<uint64_t> size, const Metadata& changes
   if (absl::Status status = merged.CheckSize(); !status.ok()) return status;
   for (size_t i = 0; i < blobs_.size(); ++i) {
     Blob& blob = *blobs_[i];
-    if (blob.sealed()) continue;  // an earlier attempt got this far
     const absl::optional<uint64_t> final_size = i == 0 ? size : absl::nullopt;
+    if (blob.sealed()) {  // an earlier attempt got this far
+      if (!final_size.has_value() || *final_size == blob.size()) continue;
+      return MakeError(ErrorKind::kInvalidArgument,
+                       absl::StrCat("the first blob has been frozen at ", blob.size(), " bytes"));
+    }
     if (absl::Status status = blob.Seal(final_size); !status.ok()) return status;
   }
   frozen_metadata_ = std::move(merged);

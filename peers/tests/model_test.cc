@@ -439,7 +439,7 @@ class Comparison {
 };
 
 #ifdef PACKICE_SANITIZED
-constexpr uint64_t kSeeds = 20;
+constexpr uint64_t kSeeds = 5;
 #else
 constexpr uint64_t kSeeds = 200;
 #endif

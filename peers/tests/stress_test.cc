@@ -41,7 +41,7 @@ namespace {
 #ifdef PACKICE_SANITIZED
 constexpr int kSteps = 500;  // of each thread
 #else
-constexpr int kSteps = 3000;
+constexpr int kSteps = 8000;
 #endif
 constexpr int kThreads = 8;
 constexpr uint64_t kCapacity = 150'000;  // bytes
