@@ -1,0 +1,215 @@
+// Packice's client: the one header an application includes.
+//
+//   absl::StatusOr<std::unique_ptr<packice::Client>> client =
+//   packice::Connect("/tmp/packice.sock");
+//   (*client)->Put("models/a", bytes);
+//   absl::StatusOr<packice::Reader> model = (*client)->Get("models/a");
+//   absl::StatusOr<absl::string_view> weights = model->View();  // no copy, whatever the size
+//
+// A Client, and what it hands out, end their leases when they go. Errors carry an ErrorKind
+// (KindOf). All calls may block for the node's answer; waits are bounded by what the options say.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "absl/types/span.h"
+#include "packice/core/error.h"
+#include "packice/core/peer.h"
+
+namespace packice {
+
+namespace sdk {
+class Connection;
+class ReaderState;
+class WriterState;
+}  // namespace sdk
+
+// An object being created: this client is its only writer. Destroyed unsealed, the object is gone.
+// Move-only; one thread at a time. It keeps its client's connection open, even when it outlives the
+// Client.
+class Writer {
+ public:
+  Writer(Writer&&) noexcept;
+  Writer& operator=(Writer&&) noexcept;
+  ~Writer();
+
+  const ObjectId& id() const;
+  size_t blob_count() const;
+
+  // Appends to blob 0. `invalid_argument` beyond a declared size. Copies straight into the node's
+  // memory.
+  absl::Status Write(absl::string_view bytes);
+  // Writes at an offset of any blob. Does not move where Write appends.
+  absl::Status WriteAt(uint64_t offset, absl::string_view bytes, size_t blob = 0);
+
+  // The blob's memory itself, for filling in place; only with a declared size (`unsupported`
+  // without). Valid until Seal, Discard or the end of this Writer. For bytes that lie in a buffer
+  // already, Write is faster.
+  absl::StatusOr<absl::Span<char>> Span(size_t blob = 0);
+
+  // Appends to blob 0 through a standard stream, in order with Write. Lives as long as this Writer,
+  // moves included. When a write fails the stream turns bad, and Seal answers why.
+  std::ostream& stream();
+
+  // Freezes the object. Spans of it become invalid. Metadata (a JSON object) is merged into what
+  // Create was given. On success the Writer only pins the object, until it goes. `busy` while
+  // another mapping of it is writable; it may then be tried again.
+  absl::Status Seal(absl::string_view metadata_json = "");
+  bool sealed() const;
+
+  // Takes the object away.
+  absl::Status Discard();
+
+  // Gives the lease a TTL from now on, instead of the one it had.
+  absl::Status Renew(absl::Duration ttl);
+
+ private:
+  friend class Client;
+  explicit Writer(std::unique_ptr<sdk::WriterState> state);
+  std::unique_ptr<sdk::WriterState> state_;
+};
+
+// A sealed object, pinned: it is not evicted while this lives. Move-only; thread-safe for reading.
+// Views and streams of it stay valid until it is destroyed (moving it is no harm), even if the node
+// goes away meanwhile. It keeps its client's connection open, even when it outlives the Client.
+class Reader {
+ public:
+  Reader(Reader&&) noexcept;
+  Reader& operator=(Reader&&) noexcept;
+  ~Reader();
+
+  const ObjectId& id() const;
+  size_t blob_count() const;
+  uint64_t size() const;              // bytes, over all blobs
+  std::string metadata_json() const;  // a JSON object
+  const Metadata& metadata() const;
+
+  // All bytes of a blob, without a copy: mapped at the first call. `capacity` when this client
+  // holds as many mappings as it may.
+  absl::StatusOr<absl::string_view> View(size_t blob = 0) const;
+  // Copies from `offset` into `out`; answers how many bytes, fewer only at the end.
+  absl::StatusOr<size_t> Read(uint64_t offset, absl::Span<char> out, size_t blob = 0) const;
+  // Reads blob 0 from its start, and can seek. One stream, for one thread at a time, lives as long
+  // as this Reader. It is bad from the start where View fails.
+  std::istream& stream();
+
+  // Gives the lease a TTL from now on, instead of the one it had.
+  absl::Status Renew(absl::Duration ttl);
+  // Ends the lease early; so does the destructor. Idempotent. Views stay valid.
+  void Release();
+
+ private:
+  friend class Client;
+  explicit Reader(std::unique_ptr<sdk::ReaderState> state);
+  std::unique_ptr<sdk::ReaderState> state_;
+};
+
+struct CreateOptions {
+  // Bytes of each blob. Empty: one blob, as long as it is written.
+  std::vector<uint64_t> sizes = {};
+  // A JSON object.
+  std::string metadata_json = {};
+  // How long the object lives after Seal.
+  absl::optional<absl::Duration> object_ttl = {};
+  // Of the lease. Without one it lasts as long as this client is connected.
+  absl::optional<absl::Duration> lease_ttl = {};
+  // How long to wait for another creator to finish or give up. Nothing: Create and Put do not wait,
+  // GetOrCreate waits as long as it takes.
+  absl::optional<absl::Duration> wait = {};
+};
+
+struct GetOptions {
+  // Of the lease. Without one it lasts as long as this client is connected.
+  absl::optional<absl::Duration> lease_ttl = {};
+  // How long to wait for an object that is still being created. One that nobody creates is
+  // `not_found` at once.
+  absl::Duration wait = absl::ZeroDuration();
+};
+
+// Of a node in this process, which has no socket, only `peer` is told.
+struct NodeStats {
+  PeerStats peer = {};
+  uint64_t connections = 0;
+  uint64_t refused = 0;      // connections, for a limit or a foreign uid
+  uint64_t descriptors = 0;  // open in the node's process
+  absl::Duration uptime = absl::ZeroDuration();
+};
+
+struct ConnectOptions {
+  // How long a call may take beyond its own wait before it fails with `timeout`.
+  absl::Duration call_timeout = absl::Seconds(60);
+  // What this client may hold at once; beyond it `capacity`. A Reader holds a descriptor for each
+  // blob until that is mapped, a Writer until it has sealed.
+  size_t max_open_descriptors = 4096;
+  size_t max_mappings = 32768;
+};
+
+// A connection to a node. Thread-safe; one per process is enough. When the node was restarted the
+// next call connects anew; leases of before are gone (`unavailable` on the call that notices,
+// `lease_expired` on their Writers), while views stay readable. In a forked child it connects for
+// itself; what the parent held belongs to the parent, and the child can only look at what is
+// mapped. A node inside the parent's own process ("", "memory://NAME", ConnectDirect) is
+// `unavailable` to the child.
+class Client {
+ public:
+  ~Client();
+
+  // An object to be written. An empty id: the node makes one. `already_exists`, `busy`, `capacity`.
+  absl::StatusOr<Writer> Create(absl::string_view id, const CreateOptions& options = {});
+  // A whole object from one buffer, in as few messages as there can be. Answers its id.
+  // `options.sizes` may cut the bytes into several blobs.
+  absl::StatusOr<ObjectId> Put(absl::string_view id, absl::string_view bytes,
+                               const CreateOptions& options = {});
+
+  // `not_found`, `not_sealed`.
+  absl::StatusOr<Reader> Get(absl::string_view id, const GetOptions& options = {});
+  // Several at once, in as few messages as there can be; the answers in the order of the ids.
+  std::vector<absl::StatusOr<Reader>> GetMany(absl::Span<const std::string> ids,
+                                              const GetOptions& options = {});
+
+  // The object, created by `fill` if it is not there; what `fill` leaves unsealed is sealed after
+  // it. Of many callers, on any client of the node, one fills and the others wait, at most
+  // `options.wait` (`timeout`). When a filler fails, its caller gets the error and another one
+  // fills.
+  absl::StatusOr<Reader> GetOrCreate(absl::string_view id,
+                                     const std::function<absl::Status(Writer&)>& fill,
+                                     const CreateOptions& options = {});
+
+  // Takes an object away; those who read it keep its bytes. `not_found`, `busy`.
+  absl::Status Delete(absl::string_view id);
+
+  absl::StatusOr<ObjectInfo> Stat(absl::string_view id);
+  absl::StatusOr<ListPage> List(const ListRequest& request = {});
+  absl::StatusOr<NodeStats> Stats();
+
+ private:
+  friend absl::StatusOr<std::unique_ptr<Client>> Connect(absl::string_view target,
+                                                         const ConnectOptions& options);
+  friend std::unique_ptr<Client> ConnectDirect(std::shared_ptr<Peer> peer,
+                                               const ConnectOptions& options);
+  explicit Client(std::shared_ptr<sdk::Connection> connection);
+  std::shared_ptr<sdk::Connection> connection_;
+};
+
+// "" : a private node in this process's memory. "memory://NAME": one shared by all who name it in
+// this process, kept while one of them is connected. "/path" or "unix:/path": a node's Unix socket.
+// `unavailable` when nobody listens there, `unsupported` for another scheme.
+absl::StatusOr<std::unique_ptr<Client>> Connect(absl::string_view target = "",
+                                                const ConnectOptions& options = {});
+
+// A peer in this process, without any message.
+std::unique_ptr<Client> ConnectDirect(std::shared_ptr<Peer> peer,
+                                      const ConnectOptions& options = {});
+
+}  // namespace packice

@@ -1,0 +1,23 @@
+// The commands' flags and help texts. Each function adds a command to `app` that, when it is
+// chosen, leaves in `run` what is to be done.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "absl/status/status.h"
+
+namespace packice::cli {
+
+using Run = std::function<absl::Status()>;
+
+void AddServe(CLI::App& app, Run& run);
+void AddPut(CLI::App& app, Run& run);
+void AddGet(CLI::App& app, Run& run);
+void AddInspection(CLI::App& app, Run& run);  // stat, ls, stats
+void AddRm(CLI::App& app, Run& run);
+void AddBench(CLI::App& app, Run& run);
+void AddVersion(CLI::App& app, Run& run);
+void AddCompletion(CLI::App& app, Run& run);
+
+}  // namespace packice::cli

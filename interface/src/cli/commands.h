@@ -1,0 +1,95 @@
+// The commands: what each is asked, and what does it. The command line itself, that is flags and
+// help texts, is app.cc's part, so that a command can be read without it.
+//
+// Every command blocks until it is done, prints its result on stdout, and answers what went wrong.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+
+namespace packice::cli {
+
+struct ServeArgs {
+  std::string impl = "mem";
+  std::vector<std::string> transports = {"uds"};
+  std::string socket;
+  absl::optional<uint64_t> capacity;  // bytes; nothing: half of the memory there is
+  uint64_t threads = 2;
+  uint64_t max_connections = 8192;
+  absl::Duration grace = absl::Seconds(10);
+  int verbosity = 0;
+};
+absl::Status Serve(const ServeArgs& args);
+
+struct PutArgs {
+  std::string target;
+  std::string source;  // a file, a directory, or "-"
+  std::string id;
+  std::string prefix;
+  std::string meta;
+  absl::optional<absl::Duration> ttl;
+  bool json = false;
+};
+absl::Status Put(const PutArgs& args);
+
+struct GetArgs {
+  std::string target;
+  std::string id;
+  absl::optional<std::string> prefix;
+  std::string output = "-";  // a file, a directory, or "-"
+  absl::Duration wait = absl::ZeroDuration();
+};
+absl::Status Get(const GetArgs& args);
+
+struct StatArgs {
+  std::string target;
+  std::string id;
+  bool json = false;
+};
+absl::Status Stat(const StatArgs& args);
+
+struct LsArgs {
+  std::string target;
+  std::string prefix;
+  bool ids_only = false;
+  absl::optional<uint64_t> limit;
+  bool json = false;
+};
+absl::Status Ls(const LsArgs& args);
+
+struct RmArgs {
+  std::string target;
+  std::vector<std::string> ids;
+  absl::optional<std::string> prefix;
+  bool json = false;
+};
+absl::Status Rm(const RmArgs& args);
+
+struct StatsArgs {
+  std::string target;
+  bool json = false;
+};
+absl::Status Stats(const StatsArgs& args);
+
+absl::Status Version(bool json);
+
+struct BenchArgs {
+  std::string target;
+  std::vector<uint64_t> sizes;  // bytes
+  uint64_t clients = 1;
+  uint64_t batch = 1;
+  // Of the operations, how many are gets. Nothing: all gets, then all puts.
+  absl::optional<double> read_share;
+  absl::Duration duration = absl::Seconds(3);
+  absl::Duration warmup = absl::Milliseconds(500);
+  bool copy = false;
+  bool json = false;
+};
+absl::Status Bench(const BenchArgs& args);
+
+}  // namespace packice::cli

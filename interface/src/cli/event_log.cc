@@ -1,0 +1,12 @@
+#include "cli/event_log.h"
+
+#include <glog/logging.h>
+
+namespace packice::cli {
+
+void EventLog::Publish(const Event& event) {
+  VLOG(1) << EventKindName(event.kind) << " " << event.object_id.ToQuoted() << ", " << event.size
+          << " bytes, operation " << static_cast<uint64_t>(event.operation);
+}
+
+}  // namespace packice::cli

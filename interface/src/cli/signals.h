@@ -1,0 +1,16 @@
+// Waiting for the signals that end a server.
+#pragma once
+
+namespace packice::cli {
+
+// One per process, made before any other thread, so that all threads inherit the mask.
+class StopSignals {
+ public:
+  // Holds SIGTERM and SIGINT back. SIGPIPE is ignored from here on.
+  StopSignals();
+
+  // Blocks until one comes. From then on a further one ends the process at once.
+  int Wait();
+};
+
+}  // namespace packice::cli

@@ -1,0 +1,61 @@
+#include "sdk/connection.h"
+
+#include <utility>
+
+#include "packice/core/blocking.h"
+#include "packice/transport/direct_peer.h"
+#include "sdk/fork_generation.h"
+
+namespace packice::sdk {
+
+std::shared_ptr<Connection> Connection::OverSocket(std::unique_ptr<UdsPeer> peer,
+                                                   const ConnectOptions& options) {
+  UdsPeer* const socket = peer.get();
+  return std::shared_ptr<Connection>(new Connection(std::move(peer), socket, options));
+}
+
+std::shared_ptr<Connection> Connection::InProcess(std::shared_ptr<Peer> peer,
+                                                  const ConnectOptions& options) {
+  return std::shared_ptr<Connection>(
+      new Connection(std::make_unique<DirectPeer>(std::move(peer)), nullptr, options));
+}
+
+Connection::Connection(std::unique_ptr<Peer> peer, UdsPeer* socket, const ConnectOptions& options)
+    : peer_(std::move(peer)),
+      socket_(socket),
+      generation_(ForkGeneration()),
+      descriptors_(options.max_open_descriptors, "open descriptors", "max_open_descriptors"),
+      mappings_(options.max_mappings, "mappings", "max_mappings") {}
+
+Connection::~Connection() {
+  // To end what is a copy of the parent's node could wait for threads that this process does not
+  // have.
+  if (!Check().ok()) (void)peer_.release();
+}
+
+absl::Status Connection::Check() const {
+  if (passes_descriptors() || generation_ == ForkGeneration()) return absl::OkStatus();
+  return MakeError(ErrorKind::kUnavailable,
+                   "the node lives in the parent's process and did not follow this forked child; "
+                   "connect anew, or share a node's Unix socket");
+}
+
+absl::StatusOr<NodeStats> Connection::Stats() {
+  if (absl::Status status = Check(); !status.ok()) return status;
+  if (socket_ == nullptr) {
+    absl::StatusOr<PeerStats> peer = blocking::Stats(*peer_);
+    if (!peer.ok()) return peer.status();
+    return NodeStats{.peer = *std::move(peer)};
+  }
+  using Answer = absl::StatusOr<StatsReply>;
+  Answer reply = blocking::Await<Answer>(
+      *socket_, [this](Done<Answer> done) { socket_->NodeStats(std::move(done)); });
+  if (!reply.ok()) return reply.status();
+  return NodeStats{.peer = reply->peer,
+                   .connections = reply->connections,
+                   .refused = reply->refused,
+                   .descriptors = reply->descriptors,
+                   .uptime = reply->uptime};
+}
+
+}  // namespace packice::sdk

@@ -1,0 +1,16 @@
+// The SDK's options as a peer's requests. Pure functions.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "packice/client.h"
+#include "packice/core/peer.h"
+
+namespace packice::sdk {
+
+// An empty id is allowed. `invalid_argument` for an id or metadata that cannot be.
+absl::StatusOr<AcquireRequest> CreateRequest(absl::string_view id, const CreateOptions& options);
+
+absl::StatusOr<AcquireRequest> ReadRequest(absl::string_view id, const GetOptions& options);
+
+}  // namespace packice::sdk

@@ -1,0 +1,67 @@
+// A client in a forked child.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "node.h"
+
+namespace packice {
+namespace {
+
+// Runs `child` in a forked process; it answers whether all was well.
+bool InForkedChild(const std::function<bool()>& child) {
+  const pid_t pid = fork();
+  if (pid == 0) _exit(child() ? 0 : 1);
+  int status = 0;
+  return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(ForkTest, SocketClientWorksInTheChildAndLeavesTheParentsLeases) {
+  TestNode node(Way::kSocket);
+  std::unique_ptr<Client> client = node.Connect();
+  ASSERT_THAT(client->Put("a", "1"), IsOk());
+  ASSERT_OK_AND_ASSIGN(Reader reader, client->Get("a"));
+  ASSERT_THAT(reader.View(), IsOk());
+  absl::StatusOr<Writer> writer = client->Create("w");
+  ASSERT_THAT(writer, IsOk());
+  EXPECT_TRUE(InForkedChild([&] {
+    const bool works = client->Put("child", "2").ok() && client->Get("a").ok();
+    const bool sees = *reader.View() == "1";
+    const bool refused = KindOf(writer->Write("x")) == ErrorKind::kPermissionDenied;
+    { Reader gone = std::move(reader); }
+    writer = absl::CancelledError();
+    client.reset();
+    return works && sees && refused;
+  }));
+  EXPECT_THAT(client->Get("child"), IsOk());
+  ASSERT_OK_AND_ASSIGN(const NodeStats stats, client->Stats());
+  EXPECT_EQ(stats.peer.read_leases, 1u);
+  EXPECT_THAT(writer->Write("parent"), IsOk());
+  EXPECT_THAT(writer->Seal(), IsOk());
+}
+
+TEST(ForkTest, NodeInTheParentsProcessIsUnavailableToTheChild) {
+  ASSERT_OK_AND_ASSIGN(std::unique_ptr<Client> client, Connect("memory://forked"));
+  ASSERT_THAT(client->Put("a", "1"), IsOk());
+  ASSERT_OK_AND_ASSIGN(Reader reader, client->Get("a"));
+  ASSERT_THAT(reader.View(), IsOk());
+  EXPECT_TRUE(InForkedChild([&] {
+    const auto unavailable = [](const absl::Status& status) {
+      return !status.ok() && KindOf(status) == ErrorKind::kUnavailable;
+    };
+    const bool refused =
+        unavailable(client->Get("a").status()) && unavailable(client->Put("b", "").status()) &&
+        unavailable(client->Stats().status()) && unavailable(client->List().status()) &&
+        unavailable(client->GetMany({{"a"}})[0].status());
+    const bool sees = *reader.View() == "1";
+    // A node of the child's own.
+    absl::StatusOr<std::unique_ptr<Client>> own = Connect("memory://forked");
+    const bool fresh = own.ok() && (*own)->Put("a", "2").ok();
+    { Reader gone = std::move(reader); }
+    client.reset();
+    return refused && sees && fresh;
+  }));
+  EXPECT_THAT(client->Get("a"), IsOk());
+}
+
+}  // namespace
+}  // namespace packice
