@@ -1,4 +1,5 @@
-// The Unix-socket transport as a Peer: UdsPeer, over a UdsServer, over a MemoryPeer, obeys what every Peer obeys.
+// The Unix-socket transport as a Peer: UdsPeer, over a UdsServer, over a MemoryPeer, obeys what
+// every Peer obeys.
 #include "packice/transport/uds_peer.h"
 
 #include <stdlib.h>

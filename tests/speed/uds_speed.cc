@@ -1,5 +1,6 @@
-// The speed of a node over its Unix socket, beside that of bare system calls, in one run: prints a
-// table of medians and 99th percentiles in microseconds, and the ratio of the medians.
+// The speed of a node over its Unix socket, beside that of bare system calls and of redis, in one
+// run: prints a table of medians and 99th percentiles in microseconds, and the ratio of the
+// medians.
 //
 //   uds_speed [one-core|two-cores] [ROUNDS] [ONLY]     ONLY: part of a line's name
 #include <signal.h>
@@ -28,6 +29,7 @@
 #include "packice/transport/uds_peer.h"
 #include "packice/transport/uds_server.h"
 #include "pinning.h"
+#include "redis_node.h"
 
 namespace packice {
 namespace {
@@ -99,6 +101,12 @@ void Put(Peer& peer, absl::string_view id, absl::string_view bytes) {
   Check(std::move(sealed));
 }
 
+void Get(Peer& peer, absl::string_view id) {
+  const Grant grant = Check(blocking::Acquire(peer, Request(Access::kRead, id)));
+  const Mapping mapping = Check(grant.object->blobs()[0]->Map(MapAccess::kReadOnly));
+  peer.Release({grant.lease.id, {}, {}}, nullptr);
+}
+
 void Delete(Peer& peer, absl::string_view id) {
   const Grant grant = Check(blocking::Acquire(peer, Request(Access::kWrite, id)));
   if (!blocking::Discard(peer, {grant.lease.id, {}, {}}).ok()) abort();
@@ -161,18 +169,14 @@ void CompareGets(Peer& peer, BareNode& bare, int rounds) {
     create.blob_sizes = {size};
     const Grant created = Check(blocking::Acquire(peer, std::move(create)));
     Check(blocking::Seal(peer, {created.lease.id, {}, {}, {}, {}}));
-    const auto get = [&] {
-      const Grant grant = Check(blocking::Acquire(peer, Request(Access::kRead, id)));
-      const Mapping mapping = Check(grant.object->blobs()[0]->Map(MapAccess::kReadOnly));
-      peer.Release({grant.lease.id, {}, {}}, nullptr);
-    };
     const auto bare_get = [&] {
       const UniqueFd fd = bare.Get();
       void* mapping = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
       bare.Notify();
       munmap(mapping, size);
     };
-    Compare(absl::StrCat("get ", SizeName(size)), get, bare_get, rounds, 200);
+    Compare(
+        absl::StrCat("get ", SizeName(size)), [&] { Get(peer, id); }, bare_get, rounds, 200);
     if (!blocking::Discard(peer, {created.lease.id, {}, {}}).ok()) abort();
   }
 }
@@ -189,6 +193,31 @@ void ComparePuts(Peer& peer, BareNode& bare, int rounds) {
           bare.SealAndForget();
         },
         rounds, batch, [&] { Delete(peer, "put"); });
+  }
+}
+
+// Packice hands out a mapping of the bytes, redis copies them; that is the difference between the
+// two.
+void CompareWithRedis(Peer& peer, int cpu, const std::string& directory, int rounds) {
+  if (!Wanted("redis")) return;
+  RedisNode redis(cpu, directory);
+  std::printf("%-32s %10s %10s %10s %10s %8s\n", "", "packice", "p99", "redis", "p99", "ratio");
+  for (const uint64_t size : {uint64_t{1} << 10, uint64_t{1} << 20, uint64_t{64} << 20}) {
+    const std::string bytes(size, 'x');
+    const int batch = size > (uint64_t{1} << 20) ? 2 : 100;
+    Compare(
+        absl::StrCat("redis: put ", SizeName(size)), [&] { Put(peer, "put", bytes); },
+        [&] { redis.Set("put", bytes); }, rounds, batch, [&] { Delete(peer, "put"); });
+    Put(peer, "redis", bytes);
+    redis.Set("redis", bytes);
+    Compare(
+        absl::StrCat("redis: get ", SizeName(size)), [&] { Get(peer, "redis"); },
+        [&] {
+          if (redis.Get("redis") != size) abort();
+        },
+        rounds, batch);
+    Delete(peer, "redis");
+    redis.Delete("redis");
   }
 }
 
@@ -249,6 +278,7 @@ int Main(int argc, char** argv) {
     CompareGets(*peer, bare, rounds);
     ComparePuts(*peer, bare, rounds);
     MeasureBatches(*peer);
+    CompareWithRedis(*peer, node_cpu, directory, rounds);
   }
   std::filesystem::remove_all(directory);
   return 0;

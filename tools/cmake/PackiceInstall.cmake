@@ -88,8 +88,6 @@ function(packice_install)
   install(FILES "${CMAKE_CURRENT_BINARY_DIR}/packice.pc" DESTINATION "${pc_dir}")
   install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}"
           OPTIONAL)
-  install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/interface/completions/packice.bash" OPTIONAL
-          DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME packice)
 endfunction()
 
 cmake_language(DEFER DIRECTORY "${CMAKE_SOURCE_DIR}" CALL packice_install)

@@ -109,6 +109,9 @@ bool ReadUsualRequest(absl::string_view line, Request& request) {
   } else if (scan.Take("release\",\"lease_id\":\"")) {
     request.op = Op::kRelease;
     if (!scan.TakeLeaseId(request.body.emplace<LeaseRequest>().lease_id)) return false;
+  } else if (scan.Take("seal\",\"lease_id\":\"")) {
+    request.op = Op::kSeal;
+    if (!scan.TakeLeaseId(request.body.emplace<SealRequest>().lease_id)) return false;
   } else {
     return false;
   }

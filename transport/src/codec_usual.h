@@ -1,6 +1,6 @@
 // A short cut for the usual messages, in just the form that this codec's own encoders write.
 //
-// Acquire, release and the grant of a single descriptor are nearly all of a node's traffic;
+// Acquire, seal, release and the grant of a single descriptor are nearly all of a node's traffic;
 // recognising them as text costs a fifth of parsing them as JSON. Whatever differs by a byte is for
 // the general reader, which alone decides what is an error: these functions only ever agree with it
 // (codec_usual_test, request_fuzzer).

@@ -68,61 +68,86 @@ UdsChannel::~UdsChannel() {
   }
 }
 
-bool UdsChannel::Send(Call& call) {
-  const Instant deadline = Clock::System().Now() + call.wait + call_timeout_;
-  const bool wanted = static_cast<bool>(call.answered);
-  MutexLock send_lock(send_mutex_);
-  ssize_t sent = 0;
-  bool drain = false;
+bool UdsChannel::Send(absl::Span<Call> calls) {
+  // Callbacks run once send_mutex_ is free: they may send in their turn.
+  std::vector<Ready> ready;
+  absl::Status failure;
+  bool untouched = false;
   {
-    // Nobody can take an answer off the socket before its request is queued here: the reader needs
-    // this lock.
-    MutexLock lock(mutex_);
-    if (broken()) return false;
-    if (call.wait > absl::ZeroDuration()) call.request.seq = absl::StrCat(++last_seq_);
-    output_.clear();
-    EncodeRequest(call.request, output_);
-    sent = SendWithDescriptors(socket_.get(), output_, {}, MSG_DONTWAIT);
-    if (sent >= 0 || sent == -EAGAIN) {
-      std::string seq = call.request.seq;
-      Unanswered unanswered{std::move(call.request), std::move(call.answered), deadline};
-      if (seq.empty()) {
-        in_order_.push_back(std::move(unanswered));
-      } else {
-        overtaken_.emplace(std::move(seq), std::move(unanswered));
-      }
-      if (wanted && ++wanted_ > 0 && awaiting_ == 0) NeedReader();
-      drain = !wanted && in_order_.size() >= kMaxUnread;
+    MutexLock send_lock(send_mutex_);
+    const Instant now = Clock::System().Now();
+    const ssize_t sent = SendAndQueue(calls, now);
+    if (sent < 0) {
+      untouched = true;
+      failure = Unavailable(std::strerror(static_cast<int>(-sent)));
+    } else if (static_cast<size_t>(sent) < output_.size()) {
+      failure = SendRest(absl::string_view(output_).substr(static_cast<size_t>(sent)),
+                         now + call_timeout_, ready);
     }
   }
-  if (sent < 0 && sent != -EAGAIN) {
-    // What the node said before it hung up tells more than errno.
-    DrainIfNobodyReads();
-    Break(Unavailable(std::strerror(static_cast<int>(-sent))));
-    return false;
-  }
-  const size_t begun = static_cast<size_t>(std::max<ssize_t>(sent, 0));
-  if (begun < output_.size()) SendRest(absl::string_view(output_).substr(begun), deadline);
-  if (drain) DrainIfNobodyReads();
-  return true;
+  // What the node said before it hung up tells more than errno; and what nobody wants to hear must
+  // be taken off the socket now and then, or the node would wait for this client.
+  if (untouched || TooMuchUnread()) DrainIfNobodyReads();
+  Deliver(std::move(ready));
+  if (!failure.ok()) Break(std::move(failure));
+  return !untouched;
 }
 
-void UdsChannel::SendRest(absl::string_view bytes, Instant deadline) {
+// How many bytes went, 0 if the socket takes none at the moment; -errno when the connection is
+// broken, and nothing is queued then.
+ssize_t UdsChannel::SendAndQueue(absl::Span<Call> calls, Instant now) {
+  // Nobody can take an answer off the socket before its request is queued here: the reader needs
+  // this lock.
+  MutexLock lock(mutex_);
+  if (broken()) return -EPIPE;
+  output_.clear();
+  for (Call& call : calls) {
+    if (call.wait > absl::ZeroDuration()) call.request.seq = absl::StrCat(++last_seq_);
+    EncodeRequest(call.request, output_);
+  }
+  const ssize_t sent = SendWithDescriptors(socket_.get(), output_, {}, MSG_DONTWAIT);
+  if (sent < 0 && sent != -EAGAIN) return sent;
+  for (Call& call : calls) {
+    if (call.answered && ++wanted_ > 0 && awaiting_ == 0) NeedReader();
+    std::string seq = call.request.seq;
+    Unanswered unanswered{std::move(call.request), std::move(call.answered),
+                          now + call.wait + call_timeout_};
+    if (seq.empty()) {
+      in_order_.push_back(std::move(unanswered));
+    } else {
+      overtaken_.emplace(std::move(seq), std::move(unanswered));
+    }
+  }
+  return std::max<ssize_t>(sent, 0);
+}
+
+absl::Status UdsChannel::SendRest(absl::string_view bytes, Instant deadline,
+                                  std::vector<Ready>& ready) {
   while (!bytes.empty() && !broken()) {
     const ssize_t n = SendWithDescriptors(socket_.get(), bytes, {}, MSG_DONTWAIT);
     if (n > 0) {
       bytes.remove_prefix(static_cast<size_t>(n));
       continue;
     }
-    if (n != -EAGAIN) return Break(Unavailable(std::strerror(static_cast<int>(-n))));
+    if (n != -EAGAIN) return Unavailable(std::strerror(static_cast<int>(-n)));
     // The node may be waiting for us to read before it reads on.
-    DrainIfNobodyReads();
+    if (BecomeReader()) {
+      absl::Status status = Receive(MSG_DONTWAIT, ready);
+      StopReading();
+      if (!status.ok()) return status;
+    }
     if (Clock::System().Now() > deadline) {
-      return Break(MakeError(ErrorKind::kTimeout, "the node takes no more requests"));
+      return MakeError(ErrorKind::kTimeout, "the node takes no more requests");
     }
     pollfd poller = {socket_.get(), POLLIN | POLLOUT, 0};
     poll(&poller, 1, static_cast<int>(absl::ToInt64Milliseconds(kTick)));
   }
+  return absl::OkStatus();
+}
+
+bool UdsChannel::TooMuchUnread() const {
+  MutexLock lock(mutex_);
+  return wanted_ == 0 && in_order_.size() >= kMaxUnread;
 }
 
 void UdsChannel::Await(absl::FunctionRef<void()> calls, Latch& done) {
@@ -150,41 +175,50 @@ void UdsChannel::Await(absl::FunctionRef<void()> calls, Latch& done) {
 }
 
 void UdsChannel::DrainIfNobodyReads() {
-  {
-    MutexLock lock(mutex_);
-    if (reading_ || broken()) return;
-    reading_ = true;
-  }
-  ReadOnce(MSG_DONTWAIT);
+  if (BecomeReader()) ReadOnce(MSG_DONTWAIT);
+}
+
+bool UdsChannel::BecomeReader() {
+  MutexLock lock(mutex_);
+  if (reading_ || broken()) return false;
+  reading_ = true;
+  return true;
+}
+
+void UdsChannel::StopReading() {
+  MutexLock lock(mutex_);
+  reading_ = false;
+  changed_.NotifyAll();
 }
 
 void UdsChannel::ReadOnce(int flags) {
+  std::vector<Ready> ready;
+  absl::Status failure = Receive(flags, ready);
+  for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.descriptors);
+  if (!failure.ok()) Break(std::move(failure));
+  StopReading();
+}
+
+void UdsChannel::Deliver(std::vector<Ready> ready) {
+  if (ready.empty()) return;
+  for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.descriptors);
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+}
+
+absl::Status UdsChannel::Receive(int flags, std::vector<Ready>& ready) {
   std::vector<UniqueFd> descriptors;
   const ssize_t n =
       ReceiveWithDescriptors(socket_.get(), input_.Room(kReadBytes), descriptors, flags);
   input_.Filled(static_cast<size_t>(std::max<ssize_t>(n, 0)));
   std::move(descriptors.begin(), descriptors.end(), std::back_inserter(received_));
-
-  std::vector<Ready> ready;
-  absl::Status failure;
-  if (n > 0) {
-    failure = TakeLines(ready);
-  } else if (n == 0) {
-    failure = Unavailable("the node closed it");
-  } else if (n == -EAGAIN || n == -EWOULDBLOCK) {
-    failure = CheckDeadlines();
-  } else if (n == -EMFILE) {
-    failure = MakeError(ErrorKind::kCapacity, "this process has no room for another descriptor");
-  } else {
-    failure = Unavailable(std::strerror(static_cast<int>(-n)));
+  if (n > 0) return TakeLines(ready);
+  if (n == 0) return Unavailable("the node closed it");
+  if (n == -EAGAIN || n == -EWOULDBLOCK) return CheckDeadlines();
+  if (n == -EMFILE) {
+    return MakeError(ErrorKind::kCapacity, "this process has no room for another descriptor");
   }
-  for (Ready& call : ready) {
-    std::move(call.answered)(std::move(call.reply), call.descriptors);
-  }
-  if (!failure.ok()) Break(std::move(failure));
-  MutexLock lock(mutex_);
-  reading_ = false;
-  changed_.NotifyAll();
+  return Unavailable(std::strerror(static_cast<int>(-n)));
 }
 
 absl::Status UdsChannel::TakeLines(std::vector<Ready>& ready) {

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "line_buffer.h"
 #include "packice/core/clock.h"
 #include "packice/core/latch.h"
@@ -46,9 +47,9 @@ class UdsChannel {
 
   int socket() const { return socket_.get(); }
 
-  // Sends a request. False when the connection turned out to be broken before a byte of it was
-  // sent: `call` is then untouched, and the node has not seen it.
-  bool Send(Call& call);
+  // Sends requests, in order and in one go. False when the connection turned out to be broken
+  // before a byte of them was sent: `calls` are then untouched, and the node has not seen them.
+  bool Send(absl::Span<Call> calls);
 
   // Runs `calls`, then reads until `done` is set or the channel is broken.
   void Await(absl::FunctionRef<void()> calls, Latch& done);
@@ -69,18 +70,26 @@ class UdsChannel {
     std::vector<UniqueFd> descriptors;
   };
 
-  // The rest of a request that the socket did not take at once. Breaks the channel when it can't be
-  // sent.
-  void SendRest(absl::string_view bytes, Instant deadline);
-  // Reads what is there, at most one tick long if nothing is, and runs the callbacks. Only by the
-  // reader.
+  ssize_t SendAndQueue(absl::Span<Call> calls, Instant now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  // The rest of what the socket did not take at once. Answers that it has to read meanwhile are for
+  // the caller to deliver.
+  absl::Status SendRest(absl::string_view bytes, Instant deadline, std::vector<Ready>& ready)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  bool TooMuchUnread() const;
+
+  bool BecomeReader();
+  void StopReading();
+  // These two only by the reader. The first runs the callbacks, too.
   void ReadOnce(int flags);
+  absl::Status Receive(int flags, std::vector<Ready>& ready);
+  void Deliver(std::vector<Ready> ready);
   absl::Status TakeLines(std::vector<Ready>& ready);
   absl::Status TakeLine(absl::string_view line, std::vector<Ready>& ready)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckDeadlines();
   void Break(absl::Status why);
-  // Becomes the reader and reads what is there without waiting, unless there is a reader.
+  // Reads what is there without waiting, unless somebody reads already.
   void DrainIfNobodyReads();
   void NeedReader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadInBackground();

@@ -74,13 +74,15 @@ void UdsConnection::Start() {
       asio::detached);
 }
 
-void UdsConnection::Drain() {
+void UdsConnection::EndWaits() {
   draining_ = true;
-  boost::system::error_code ignored;
-  // The client may still send, but what it sends is refused from here on; what it sent before is
-  // read and answered, then the end of the stream shows.
-  socket_.shutdown(Socket::shutdown_receive, ignored);
   CancelWaits();
+}
+
+void UdsConnection::Drain() {
+  // What the client sent before is read and answered, then the end of the stream shows.
+  boost::system::error_code ignored;
+  socket_.shutdown(Socket::shutdown_receive, ignored);
 }
 
 void UdsConnection::Close() {
@@ -94,7 +96,9 @@ void UdsConnection::Close() {
 asio::awaitable<void> UdsConnection::Serve() {
   co_await ServeLines();
   // A client that only shut down its sending side still gets its answers.
+  if (!waiting_.empty() || !flushed()) WatchForHangUp();
   while (!hung_up_ && (!waiting_.empty() || !flushed())) co_await Pause();
+  hang_up_watch_.emit(asio::cancellation_type::all);
   dispatcher_.peer().EndSession(caller_.session);
   // Ended waits are on their way back here.
   while (!waiting_.empty()) co_await Pause();
@@ -264,13 +268,13 @@ void UdsConnection::FlushWhenWritable() {
   output_.erase(0, output_.size() - (queued_ - sent_));
   crowded_ = false;
   CloseIfStalled();
-  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](
-                                             boost::system::error_code error) {
-    self->sending_ = false;
-    self->stalled_.cancel();
-    if (!error) self->Flush();
-    self->wake_.cancel();
-  });
+  socket_.async_wait(Socket::wait_write,
+                     [self = shared_from_this()](boost::system::error_code error) {
+                       self->sending_ = false;
+                       self->stalled_.cancel();
+                       if (!error) self->Flush();
+                       self->wake_.cancel();
+                     });
 }
 
 void UdsConnection::CloseIfStalled() {
@@ -292,9 +296,9 @@ void UdsConnection::FlushLater() {
   });
 }
 
-// While a request holds up those behind it nobody reads the socket; that the client is gone must be
-// noticed all the same. Not watched for at other times: Asio then needs one system call more for
-// every read.
+// While a request holds up those behind it, or the client has said all it has to say, nobody reads
+// the socket; that the client is gone must be noticed all the same. Not watched for at other times:
+// Asio then needs one system call more for every read.
 void UdsConnection::WatchForHangUp() {
   socket_.async_wait(
       Socket::wait_error,

@@ -33,7 +33,9 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   // Serves until the client is gone or Drain or Close is called.
   void Start();
 
-  // These two on the connection's thread. Answers what has been sent so far, then closes.
+  // These three on the connection's thread. Waits, also those to come, end in `unavailable`.
+  void EndWaits();
+  // Answers what has been sent so far, then closes.
   void Drain();
   // Closes at once.
   void Close();

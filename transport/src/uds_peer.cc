@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <set>
@@ -135,20 +136,7 @@ class UdsPeer::Impl {
       gathering->calls.push_back(std::move(call));
       return;
     }
-    // Twice: the first attempt may find out that the node was restarted.
-    for (int attempt = 0;; ++attempt) {
-      absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
-      std::vector<UniqueFd> none;
-      if (!channel.ok()) {
-        if (call.answered) std::move(call.answered)(channel.status(), none);
-        return;
-      }
-      if ((*channel)->Send(call)) return;
-      if (attempt > 0) {
-        if (call.answered) std::move(call.answered)((*channel)->why_broken(), none);
-        return;
-      }
-    }
+    Send(absl::MakeSpan(&call, 1));
   }
 
   void Gather(absl::FunctionRef<void()> calls) {
@@ -156,8 +144,16 @@ class UdsPeer::Impl {
     Gathering* outer = std::exchange(gathering_, &gathering);
     calls();
     gathering_ = outer;
-    if (gathering.calls.size() == 1) return Call(std::move(gathering.calls[0]));
-    if (!gathering.calls.empty()) Call(Batch(std::move(gathering.calls)));
+    std::vector<UdsChannel::Call>& gathered = gathering.calls;
+    const bool grants =
+        std::any_of(gathered.begin(), gathered.end(),
+                    [](const UdsChannel::Call& call) { return call.request.op == Op::kAcquire; });
+    if (grants && gathered.size() > 1) {
+      // Descriptors of one answer share a message; those of several need one each.
+      Call(Batch(std::move(gathered)));
+    } else if (!gathered.empty()) {
+      Send(absl::MakeSpan(gathered));
+    }
   }
 
   void Await(absl::FunctionRef<void()> calls, Latch& done) {
@@ -306,6 +302,21 @@ class UdsPeer::Impl {
     std::set<Impl*> peers_ ABSL_GUARDED_BY(mutex_);
   };
 
+  void Send(absl::Span<UdsChannel::Call> calls) {
+    // Twice: the first attempt may find out that the node was restarted.
+    absl::Status failure;
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
+      if (channel.ok() && (*channel)->Send(calls)) return;
+      failure = channel.ok() ? (*channel)->why_broken() : channel.status();
+      if (!channel.ok()) break;
+    }
+    std::vector<UniqueFd> none;
+    for (UdsChannel::Call& call : calls) {
+      if (call.answered) std::move(call.answered)(failure, none);
+    }
+  }
+
   absl::StatusOr<HelloReply> Greet(UdsChannel& channel) {
     UdsChannel::Call call;
     call.request.op = Op::kHello;
@@ -319,7 +330,7 @@ class UdsPeer::Impl {
     bool sent = false;
     channel.Await(
         [&] {
-          sent = channel.Send(call);
+          sent = channel.Send(absl::MakeSpan(&call, 1));
           if (!sent) latch.Set();
         },
         latch);

@@ -26,6 +26,7 @@
 #include "absl/strings/str_cat.h"
 #include "packice/core/clock.h"
 #include "packice/core/error.h"
+#include "packice/core/latch.h"
 #include "packice/core/mutex.h"
 #include "packice/transport/codec.h"
 #include "uds_connection.h"
@@ -109,12 +110,10 @@ class UdsServer::Impl {
       acceptor_->close(ignored);
     });
     RemoveSocketFile();
-    for (auto& worker : workers_) {
-      asio::post(worker->context, [worker = worker.get()] {
-        const auto connections = worker->connections;
-        for (const auto& connection : connections) connection->Drain();
-      });
-    }
+    // All waits end before any session does: a wait must not be told that what it waited for is
+    // gone, only because its creator's connection was closed first.
+    OnEachWorker([](UdsConnection& connection) { connection.EndWaits(); });
+    OnEachWorker([](UdsConnection& connection) { connection.Drain(); });
     const Instant deadline = Clock::System().Now() + grace;
     MutexLock lock(mutex_);
     while (connections_ > 0) {
@@ -173,6 +172,19 @@ class UdsServer::Impl {
     }
   }
 
+  // Blocks until every worker has done it.
+  void OnEachWorker(void (*action)(UdsConnection&)) {
+    for (auto& worker : workers_) {
+      Latch done;
+      asio::post(worker->context, [worker = worker.get(), action, &done] {
+        const auto connections = worker->connections;
+        for (const auto& connection : connections) action(*connection);
+        done.Set();
+      });
+      done.Wait();
+    }
+  }
+
   Worker& LeastLoaded() {
     Worker* best = workers_[0].get();
     for (auto& worker : workers_) {
@@ -183,7 +195,7 @@ class UdsServer::Impl {
 
   void Admit(Worker& worker, UdsConnection::Socket socket) {
     const absl::StatusOr<unsigned> uid = PeerUid(socket.native_handle());
-    if (!uid.ok() || (*uid != 0 && *uid != geteuid())) {
+    if (!uid.ok() || !IsServedUid(*uid, geteuid())) {
       Log("uid", "refused a connection of another user");
       return Refuse(socket.native_handle(),
                     MakeError(ErrorKind::kPermissionDenied, "this node serves its own user only"));

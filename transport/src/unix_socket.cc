@@ -95,8 +95,7 @@ absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path) {
     if (errno == EINTR) continue;
     if (errno == ECONNREFUSED || errno == ENOENT || errno == EAGAIN || errno == ENOTSOCK) {
       return MakeError(ErrorKind::kUnavailable,
-                       absl::StrCat("no node listens on ", path, " (", std::strerror(errno),
-                                    "); start one with: packice serve --socket ", path));
+                       absl::StrCat("no node listens on ", path, " (", std::strerror(errno), ")"));
     }
     return ErrnoError(errno, absl::StrCat("cannot connect to ", path));
   }

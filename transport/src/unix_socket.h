@@ -26,6 +26,9 @@ absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path);
 // The uid of the process at the other end. `io`.
 absl::StatusOr<unsigned> PeerUid(int socket);
 
+// Whether a node of user `own` serves a process of user `peer`: its own user's and root's.
+inline bool IsServedUid(unsigned peer, unsigned own) { return peer == own || peer == 0; }
+
 // One sendmsg(2) or recvmsg(2): how many bytes went, or -errno. Descriptors ride with the first
 // byte sent; received ones are close-on-exec and appended to `descriptors`.
 ssize_t SendWithDescriptors(int socket, absl::string_view bytes, absl::Span<const int> descriptors,

@@ -300,7 +300,7 @@ const BadReply kBad[] = {
     {"StatsLeases", Op::kStats, R"({"objects":1,"leases":{"read":"x"}})", R"("leases.read")"},
 };
 INSTANTIATE_TEST_SUITE_P(Codec, BadReplies, testing::ValuesIn(kBad),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 Request AskedBatch() {
   auto batch = std::make_unique<BatchRequest>();

@@ -116,7 +116,7 @@ const GoodRequest kGood[] = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Codec, GoodRequests, testing::ValuesIn(kGood),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 // --- Bad requests.
 
@@ -172,7 +172,7 @@ const BadRequest kBadText[] = {
     {"Null", "null", "must be a JSON object"},
 };
 INSTANTIATE_TEST_SUITE_P(Text, BadRequests, testing::ValuesIn(kBadText),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 const BadRequest kBadFields[] = {
     {"NoOp", "{}", R"("op" must be given: one of hello, acquire, seal)"},
@@ -211,7 +211,7 @@ const BadRequest kBadFields[] = {
     {"BatchType", R"({"op":"batch","requests":{}})", R"("requests" must be a list of at most)"},
 };
 INSTANTIATE_TEST_SUITE_P(Fields, BadRequests, testing::ValuesIn(kBadFields),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 const BadRequest kBadNumbers[] = {
     {"Negative", Create(R"("size":-1)"), kIntegers},
@@ -255,7 +255,7 @@ const BadRequest kBadNumbers[] = {
      R"("ttl_seconds" must be a number of seconds over 0)"},
 };
 INSTANTIATE_TEST_SUITE_P(Numbers, BadRequests, testing::ValuesIn(kBadNumbers),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(CodecLeaseId, MissingOrOfAnotherTypeIsInvalid) {
   for (const char* op : {"seal", "discard", "release", "renew"}) {

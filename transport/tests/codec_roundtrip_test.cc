@@ -290,8 +290,8 @@ TEST_P(CodecRoundTrip, LosesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, CodecRoundTrip, testing::Range(0, static_cast<int>(Op::kBatch) + 1),
-                         [](const auto& info) {
-                           return std::string(OpName(static_cast<Op>(info.param)));
+                         [](const auto& test) {
+                           return std::string(OpName(static_cast<Op>(test.param)));
                          });
 
 // Field by field, for the forms that matter most.

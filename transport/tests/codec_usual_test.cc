@@ -20,6 +20,7 @@ const char* const kRequests[] = {
     R"({"op":"acquire","intent":"create","object_id":"a","size":0})",
     R"({"op":"acquire","intent":"create","object_id":"a","size":123456789012345678})",
     R"({"op":"acquire","intent":"create","object_id":"a"})",
+    R"({"op":"seal","lease_id":"ffeeddccbbaa99887766554433221100"})",
     R"({"op":"release","lease_id":"00112233445566778899aabbccddeeff"})",
 };
 
