@@ -181,6 +181,23 @@ TEST_F(UdsProtocol, AWaitingRequestWithoutASeqHoldsUpThoseBehindIt) {
   EXPECT_EQ(reader.Receive().Json("seq"), "2");
 }
 
+TEST_F(UdsProtocol, AHelloMayOvertakeAWaitingRequest) {
+  RawClient creator = Connect();
+  RawClient reader = Connect();
+  for (int i = 0; i < 20; ++i) {
+    const std::string id = absl::StrCat(i);
+    const std::string lease = creator.Ask(CreateLine(id, 1)).Text("lease_id");
+    reader.Send(Waiting(id, R"(,"seq":1)") + "\n");
+    ASSERT_TRUE(NodeHasWaiting(1));
+    reader.Send(R"({"op":"hello","features":["positioned"]})"
+                "\n");
+    creator.Ask(LeaseLine("seal", lease));
+    int granted = 0;
+    for (const Response& response : reader.Receive(2)) granted += response.descriptors.size();
+    ASSERT_EQ(granted, 1);
+  }
+}
+
 TEST_F(UdsProtocol, ARequestThatDoesNotWaitIsNeverOvertaken) {
   RawClient client = Connect();
   client.Send(R"({"op":"acquire","intent":"create","object_id":"a","size":1,"seq":1})"

@@ -172,7 +172,8 @@ Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
   reply.access = lease.access;
   reply.state = object.state();
   reply.metadata = object.metadata();
-  reply.older_names = !caller.positioned;
+  const bool positioned = caller.positioned;
+  reply.older_names = !positioned;
   if (lease.ttl != absl::InfiniteDuration()) reply.ttl = lease.ttl;
   for (const auto& blob : object.blobs()) {
     BlobDescriptor descriptor = blob->Describe();
@@ -183,7 +184,7 @@ Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
       if (auto* url = absl::get_if<UrlDescriptor>(&descriptor)) reply.handles.push_back(*url);
       continue;
     }
-    if (!caller.positioned) {
+    if (!positioned) {
       absl::StatusOr<FdDescriptor> own =
           PrivateDescriptor(*fd, /*writable=*/lease.access == Access::kCreate);
       if (!own.ok()) {

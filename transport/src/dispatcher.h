@@ -2,6 +2,7 @@
 // transport of the control protocol has in common. Owned by a server; thread-safe.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -21,7 +22,9 @@ struct Answer {
 // Who asks. Belongs to one connection and is touched by its requests in order.
 struct Caller {
   SessionId session = SessionId::kNone;
-  bool positioned = false;  // announced kFeaturePositioned
+  // Announced kFeaturePositioned. A hello may overtake a request that waits, whose answer is made
+  // on another thread.
+  std::atomic<bool> positioned{false};
 };
 
 class Dispatcher {

@@ -15,74 +15,13 @@
 #include "packice/core/blocking.h"
 #include "packice/core/error.h"
 #include "packice/core/fd_blob.h"
+#include "uds_answers.h"
 #include "uds_channel.h"
 #include "unix_socket.h"
 
 namespace packice {
-namespace {
 
 using Answered = UdsChannel::Answered;
-
-// The object that a granted lease is for, over the descriptors that came with it.
-absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declared,
-                                std::vector<UniqueFd>& descriptors) {
-  Grant grant;
-  grant.lease.id = reply.lease_id;
-  grant.lease.object_id = reply.object_id;
-  grant.lease.access = reply.access;
-  if (reply.ttl.has_value()) {
-    grant.lease.ttl = *reply.ttl;
-    grant.lease.deadline = Clock::System().Now() + *reply.ttl;
-  } else {
-    grant.lease.session = session;
-  }
-  const bool writable = reply.access == Access::kCreate;
-  Object::Blobs blobs;
-  for (const Handle& handle : reply.handles) {
-    const auto* fd = absl::get_if<FdHandle>(&handle);
-    if (fd == nullptr || fd->index >= descriptors.size()) {
-      return MakeError(ErrorKind::kUnsupported, "the node offers no descriptor for a blob");
-    }
-    FdDescriptor descriptor{std::make_shared<const UniqueFd>(std::move(descriptors[fd->index])),
-                            fd->offset, fd->size};
-    blobs.push_back(
-        std::make_unique<FdBlob>(std::move(descriptor), writable, declared || !writable));
-  }
-  grant.object = std::make_shared<Object>(std::move(reply.object_id), std::move(reply.metadata),
-                                          std::move(blobs), absl::InfinitePast());
-  // What the node calls sealed is; the object here only has to follow.
-  if (reply.state == ObjectState::kSealed) {
-    absl::Status status = grant.object->Seal(absl::nullopt, Metadata(), absl::InfinitePast());
-    if (!status.ok()) return status;
-  }
-  return grant;
-}
-
-// The reply as the type that the question asks for.
-template <typename T>
-absl::StatusOr<T> As(absl::StatusOr<Reply> reply) {
-  if (!reply.ok()) return reply.status();
-  if (auto* status = absl::get_if<absl::Status>(&*reply)) return *status;
-  if (auto* value = absl::get_if<T>(&*reply)) return std::move(*value);
-  return MakeError(ErrorKind::kCorrupt, "the node answered another question");
-}
-
-template <typename T>
-Answered Answer(Done<absl::StatusOr<T>> done) {
-  return [done = std::move(done)](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
-    std::move(done)(As<T>(std::move(reply)));
-  };
-}
-
-template <typename T>
-Answered AnswerStatus(Done<absl::Status> done) {
-  if (!done) return nullptr;
-  return [done = std::move(done)](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
-    std::move(done)(As<T>(std::move(reply)).status());
-  };
-}
-
-}  // namespace
 
 class UdsPeer::Impl {
  public:
@@ -434,7 +373,7 @@ void UdsPeer::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
   UdsChannel::Call call;
   call.request.op = Op::kSeal;
   call.request.body = std::move(request);
-  call.answered = Answer(std::move(done));
+  call.answered = AnswerTo(std::move(done));
   impl_->Call(std::move(call));
 }
 
@@ -445,7 +384,7 @@ void UdsPeer::Discard(LeaseRequest request, Done<absl::Status> done) {
   UdsChannel::Call call;
   call.request.op = Op::kDiscard;
   call.request.body = request;
-  call.answered = AnswerStatus<DiscardReply>(std::move(done));
+  call.answered = StatusTo<DiscardReply>(std::move(done));
   impl_->Call(std::move(call));
 }
 
@@ -458,7 +397,7 @@ void UdsPeer::Release(LeaseRequest request, Done<absl::Status> done) {
   UdsChannel::Call call;
   call.request.op = Op::kRelease;
   call.request.body = request;
-  call.answered = AnswerStatus<ReleaseReply>(std::move(done));
+  call.answered = StatusTo<ReleaseReply>(std::move(done));
   impl_->Call(std::move(call));
 }
 
@@ -483,7 +422,7 @@ void UdsPeer::Stat(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>> d
   UdsChannel::Call call;
   call.request.op = Op::kStat;
   call.request.body = StatRequest{object_id};
-  call.answered = Answer(std::move(done));
+  call.answered = AnswerTo(std::move(done));
   impl_->Call(std::move(call));
 }
 
@@ -491,7 +430,7 @@ void UdsPeer::List(ListRequest request, Done<absl::StatusOr<ListPage>> done) {
   UdsChannel::Call call;
   call.request.op = Op::kList;
   call.request.body = std::move(request);
-  call.answered = Answer(std::move(done));
+  call.answered = AnswerTo(std::move(done));
   impl_->Call(std::move(call));
 }
 
@@ -506,7 +445,7 @@ void UdsPeer::NodeStats(Done<absl::StatusOr<StatsReply>> done) {
   UdsChannel::Call call;
   call.request.op = Op::kStats;
   call.request.body = StatsRequest();
-  call.answered = Answer(std::move(done));
+  call.answered = AnswerTo(std::move(done));
   impl_->Call(std::move(call));
 }
 

@@ -236,14 +236,22 @@ class UdsServer::Impl {
   // learn why, one after another.
   void RefuseWaiting() {
     Log("descriptors", "out of descriptors: refusing connections (raise the limit of open files)");
-    spare_.Reset();
     for (int i = 0; i < kMaxRefusals; ++i) {
-      const UniqueFd socket(
+      spare_.Reset();
+      UniqueFd socket(
           accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (!socket) break;
+      spare_ = SpareDescriptor();
+      if (!socket) return;
+      if (spare_) return Admit(socket);  // meanwhile some have become free
       Refuse(socket.get(), MakeError(ErrorKind::kCapacity, "the node is out of descriptors"));
     }
     spare_ = SpareDescriptor();
+  }
+
+  void Admit(UniqueFd& socket) {
+    Worker& worker = LeastLoaded();
+    Admit(worker,
+          UdsConnection::Socket(worker.context, asio::local::stream_protocol(), socket.Release()));
   }
 
   void RemoveSocketFile() {
