@@ -36,17 +36,16 @@ Peer& SharedPeer() {
   return peer;
 }
 
-// Each thread reads objects of its own.
+// Each thread reads an object of its own.
 void BM_AcquireReadAndRelease(benchmark::State& state) {
   Peer& peer = SharedPeer();
-  int i = state.thread_index() * 100;
+  const std::string id = absl::StrCat("models/", state.thread_index());
   for (auto _ : state) {
-    AcquireRequest request = Request(Access::kRead, absl::StrCat("models/", i));
+    AcquireRequest request = Request(Access::kRead, id);
     LeaseId lease;
     peer.Acquire(std::move(request),
                  [&lease](absl::StatusOr<Grant> grant) { lease = grant->lease.id; });
     peer.Release({lease, SessionId{1}, {}}, nullptr);
-    i = state.thread_index() * 100 + (i + 1) % 100;
   }
   state.SetItemsProcessed(state.iterations());
 }
