@@ -106,11 +106,12 @@ absl::Status LocalPeer::Engine::Reserve(uint64_t bytes, OperationId operation) {
 }
 
 bool LocalPeer::Engine::CanMakeRoom(uint64_t bytes) {
-  const uint64_t used = used_.load(std::memory_order_relaxed);
   uint64_t evictable = 0;
   for (const Stripe& stripe : objects_.stripes()) {
-    evictable += stripe.evictable.load(std::memory_order_relaxed);
+    evictable += stripe.evictable.load(std::memory_order_acquire);
   }
+  // Last: what is not evictable any more has been credited by now (Retire).
+  const uint64_t used = used_.load(std::memory_order_relaxed);
   return used - std::min(used, evictable) <= *capacity_ - bytes;
 }
 

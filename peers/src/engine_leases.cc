@@ -202,8 +202,13 @@ void LocalPeer::Engine::Retire(Stripe& stripe, Record& record, EventKind why, Op
   if (record.phase != Phase::kReserving) Publish(why, operation, record);
   if (record.phase == Phase::kSealed) {
     policy_->Remove(record.eviction);
-    if (record.leases == 0) {
-      stripe.evictable.fetch_sub(record.charged, std::memory_order_relaxed);
+  }
+  if (record.leases == 0) {
+    // In this order: who looks for room between the two sees it twice, never not at all
+    // (CanMakeRoom).
+    Credit(record.charged);
+    if (record.phase == Phase::kSealed) {
+      stripe.evictable.fetch_sub(record.charged, std::memory_order_release);
     }
   }
   if (record.deadline != absl::InfiniteDuration()) {
@@ -217,7 +222,6 @@ void LocalPeer::Engine::Retire(Stripe& stripe, Record& record, EventKind why, Op
   if (record.leases > 0) {
     stripe.detached.emplace(record.incarnation, std::move(extracted));
   } else {
-    Credit(record.charged);
     aftermath.garbage.push_back(std::move(extracted));
   }
   Wake(stripe, record.id, aftermath);

@@ -144,7 +144,7 @@ function(packice_ctest name layer seconds labels)
   endif()
   add_test(NAME "${name}" COMMAND ${ARGN})
   set_tests_properties("${name}" PROPERTIES TIMEOUT ${seconds} LABELS "${layer};${labels}"
-    ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1")
+    ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=halt_on_error=1:suppressions=${PROJECT_SOURCE_DIR}/third_party/tsan.supp")
 endfunction()
 
 # packice_test(LAYER core NAME object_id_test [SOURCES tests/object_id_test.cc ...]
