@@ -17,7 +17,7 @@ namespace {
 template <typename T>
 Done<absl::StatusOr<T>> ReplyTo(Dispatcher::Completion done) {
   return [done = std::move(done)](absl::StatusOr<T> answer) mutable {
-    if (!answer.ok()) return std::move(done)(Answer{answer.status(), {}});
+    if (!answer.ok()) return std::move(done)(Answer{std::move(answer).status(), {}});
     std::move(done)(Answer{*std::move(answer), {}});
   };
 }
@@ -129,7 +129,8 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       renew.session = caller.session;
       return peer_.Renew(renew,
                          [done = std::move(done)](absl::StatusOr<absl::Duration> ttl) mutable {
-                           if (!ttl.ok()) return std::move(done)(Answer{ttl.status(), {}});
+                           if (!ttl.ok())
+                             return std::move(done)(Answer{std::move(ttl).status(), {}});
                            std::move(done)(Answer{RenewReply{*ttl}, {}});
                          });
     }
@@ -141,7 +142,7 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
                         ReplyTo<ListPage>(std::move(done)));
     case Op::kStats:
       return peer_.Stats([this, done = std::move(done)](absl::StatusOr<PeerStats> stats) mutable {
-        if (!stats.ok()) return std::move(done)(Answer{stats.status(), {}});
+        if (!stats.ok()) return std::move(done)(Answer{std::move(stats).status(), {}});
         std::move(done)(Answer{node_stats_(*stats), {}});
       });
     case Op::kBatch:
@@ -158,7 +159,7 @@ void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId ope
   request.operation = operation;
   peer_.Acquire(std::move(request),
                 [this, &caller, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-                  if (!grant.ok()) return std::move(done)(Answer{grant.status(), {}});
+                  if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
                   std::move(done)(Granted(*std::move(grant), caller));
                 });
 }
