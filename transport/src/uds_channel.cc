@@ -283,7 +283,7 @@ void UdsChannel::Break(absl::Status why) {
     if (broken()) return;
     why_broken_ = why;
     broken_.store(true, std::memory_order_release);
-    // Wakes a reader, and the node sees at once that nobody holds this session any more.
+    // Wakes a reader, and the node sees at once that no client holds the connection any more.
     shutdown(socket_.get(), SHUT_RDWR);
     for (Unanswered& call : in_order_) unanswered.push_back(std::move(call.answered));
     for (auto& [seq, call] : overtaken_) unanswered.push_back(std::move(call.answered));
