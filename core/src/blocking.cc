@@ -22,6 +22,11 @@ absl::Status Release(Peer& peer, LeaseRequest request) {
                              [&](auto done) { peer.Release(std::move(request), std::move(done)); });
 }
 
+absl::Status Relocate(Peer& peer, RelocateRequest request) {
+  return Await<absl::Status>(
+      peer, [&](auto done) { peer.Relocate(std::move(request), std::move(done)); });
+}
+
 absl::StatusOr<absl::Duration> Renew(Peer& peer, RenewRequest request) {
   return Await<absl::StatusOr<absl::Duration>>(
       peer, [&](auto done) { peer.Renew(std::move(request), std::move(done)); });

@@ -24,6 +24,10 @@ absl::string_view EventKindName(EventKind kind) {
       return "evicted";
     case EventKind::kExpired:
       return "expired";
+    case EventKind::kRelocated:
+      return "relocated";
+    case EventKind::kQuarantined:
+      return "quarantined";
     case EventKind::kLeaseExpired:
       return "lease_expired";
   }

@@ -13,13 +13,29 @@ Object::Object(ObjectId id, Metadata metadata, Blobs blobs, absl::Time created_a
       blobs_(std::move(blobs)),
       created_at_(created_at) {}
 
+Object::Object(ObjectId id, Metadata metadata, Blobs blobs, absl::Time created_at,
+               absl::Time sealed_at)
+    : id_(std::move(id)),
+      blobs_(std::move(blobs)),
+      created_at_(created_at),
+      frozen_metadata_(std::move(metadata)),
+      sealed_at_(sealed_at),
+      state_(ObjectState::kSealed) {}
+
 uint64_t Object::size() const {
   uint64_t sum = 0;
   for (const auto& blob : blobs_) sum += blob->size();
   return sum;
 }
 
-absl::Status Object::Seal(absl::optional<uint64_t> size, const Metadata& changes, absl::Time now) {
+uint64_t Object::footprint() const {
+  uint64_t sum = 0;
+  for (const auto& blob : blobs_) sum += blob->footprint();
+  return sum;
+}
+
+absl::Status Object::Seal(absl::optional<uint64_t> size, const Metadata& changes, absl::Time now,
+                          absl::FunctionRef<absl::Status(const Metadata&)> commit) {
   Metadata merged = metadata_;
   merged.Merge(changes);
   if (absl::Status status = merged.CheckSize(); !status.ok()) return status;
@@ -33,6 +49,7 @@ absl::Status Object::Seal(absl::optional<uint64_t> size, const Metadata& changes
     }
     if (absl::Status status = blob.Seal(final_size); !status.ok()) return status;
   }
+  if (absl::Status status = commit(merged); !status.ok()) return status;
   frozen_metadata_ = std::move(merged);
   sealed_at_ = now;
   state_.store(ObjectState::kSealed, std::memory_order_release);

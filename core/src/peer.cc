@@ -1,11 +1,18 @@
 #include "packice/core/peer.h"
 
 #include <numeric>
+#include <utility>
+
+#include "packice/core/error.h"
 
 namespace packice {
 
 uint64_t ObjectInfo::size() const {
   return std::accumulate(blob_sizes.begin(), blob_sizes.end(), uint64_t{0});
+}
+
+void Peer::Relocate(RelocateRequest, Done<absl::Status> done) {
+  std::move(done)(MakeError(ErrorKind::kUnsupported, "this peer cannot give an object another id"));
 }
 
 }  // namespace packice

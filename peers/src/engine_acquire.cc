@@ -209,11 +209,11 @@ absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& requ
 
 absl::StatusOr<Object::Blobs> LocalPeer::Engine::MakeBlobs(const AcquireRequest& request) {
   const auto make = [&](absl::optional<uint64_t> size) {
-    absl::StatusOr<std::unique_ptr<Blob>> blob = store_->Create(size);
+    absl::StatusOr<std::unique_ptr<Blob>> blob = store_->CreateFor(request.object_id, size);
     // The medium may run out before the capacity does, of descriptors above all.
     while (!blob.ok() && KindOf(blob.status()) == ErrorKind::kCapacity &&
            EvictOne(request.operation)) {
-      blob = store_->Create(size);
+      blob = store_->CreateFor(request.object_id, size);
     }
     return blob;
   };

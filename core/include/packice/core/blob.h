@@ -15,6 +15,7 @@
 #include "absl/types/span.h"
 #include "packice/core/blob_descriptor.h"
 #include "packice/core/mapping.h"
+#include "packice/core/piece_sums.h"
 
 namespace packice {
 
@@ -26,6 +27,9 @@ class Blob {
   virtual uint64_t size() const = 0;
 
   virtual bool sealed() const = 0;
+
+  // What it takes up of its medium, in bytes: what counts against a capacity.
+  virtual uint64_t footprint() const { return size(); }
 
   // Copies bytes from `offset` on into `out` and returns how many: fewer only where the blob ends.
   // `io`.
@@ -43,6 +47,10 @@ class Blob {
   // The bytes in memory without a copy. kReadWrite of a sealed blob: `permission_denied`.
   // `unsupported` where the medium cannot.
   virtual absl::StatusOr<Mapping> Map(MapAccess access) const = 0;
+
+  // The sums that were computed when the blob was sealed. `unsupported` where the medium keeps
+  // none; `io`, `corrupt`.
+  virtual absl::StatusOr<PieceSums> Sums() const;
 
   // How another process reaches the bytes.
   virtual BlobDescriptor Describe() const = 0;

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "packice/core/blob.h"
+#include "packice/core/object_id.h"
 
 namespace packice {
 
@@ -21,6 +22,16 @@ class BlobStore {
   // when descriptors, memory or disk run out; the caller may evict and ask again. Blocks for the
   // medium's system calls only.
   virtual absl::StatusOr<std::unique_ptr<Blob>> Create(absl::optional<uint64_t> size) = 0;
+
+  // The same for the blob of a given object, by whose id a store may choose the blob's place.
+  virtual absl::StatusOr<std::unique_ptr<Blob>> CreateFor(const ObjectId& object_id,
+                                                          absl::optional<uint64_t> size) {
+    static_cast<void>(object_id);
+    return Create(size);
+  }
+
+  // What a blob of `size` bytes will take up of the medium, in bytes.
+  virtual uint64_t FootprintOf(uint64_t size) const { return size; }
 };
 
 }  // namespace packice

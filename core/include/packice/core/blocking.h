@@ -31,6 +31,7 @@ absl::StatusOr<Grant> Acquire(Peer& peer, AcquireRequest request);
 absl::StatusOr<Sealed> Seal(Peer& peer, SealRequest request);
 absl::Status Discard(Peer& peer, LeaseRequest request);
 absl::Status Release(Peer& peer, LeaseRequest request);
+absl::Status Relocate(Peer& peer, RelocateRequest request);
 absl::StatusOr<absl::Duration> Renew(Peer& peer, RenewRequest request);
 absl::StatusOr<ObjectInfo> Stat(Peer& peer, const ObjectId& object_id);
 absl::StatusOr<ListPage> List(Peer& peer, ListRequest request);

@@ -16,6 +16,8 @@ enum class EventKind {
   kAbandoned,     // its creator released it, or went away, before Seal
   kEvicted,       // to make room
   kExpired,       // its own TTL was over
+  kRelocated,     // it has another id from now on; told under the new one
+  kQuarantined,   // its bytes were found damaged and set aside
   kLeaseExpired,  // a lease's TTL was over
 };
 

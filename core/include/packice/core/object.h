@@ -10,6 +10,8 @@
 #include <memory>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "packice/core/blob.h"
@@ -26,18 +28,22 @@ class Object {
   // most 253 descriptors in one message (SCM_MAX_FD, unix(7)).
   static constexpr size_t kMaxBlobs = 253;
 
-  // Most objects have one blob.
-  using Blobs = absl::InlinedVector<std::unique_ptr<Blob>, 1>;
+  // Most objects have one blob. Shared, because an object that gets another id keeps its bytes.
+  using Blobs = absl::InlinedVector<std::shared_ptr<Blob>, 1>;
 
+  // One that is being created.
   Object(ObjectId id, Metadata metadata, Blobs blobs, absl::Time created_at);
+  // One that was sealed before, in another process or under another id.
+  Object(ObjectId id, Metadata metadata, Blobs blobs, absl::Time created_at, absl::Time sealed_at);
 
   const ObjectId& id() const { return id_; }
   const Blobs& blobs() const { return blobs_; }
   absl::Time created_at() const { return created_at_; }
   ObjectState state() const { return state_.load(std::memory_order_acquire); }
 
-  // The sum over its blobs, in bytes.
+  // The sums over its blobs, in bytes.
   uint64_t size() const;
+  uint64_t footprint() const;
 
   // As given at creation until state() is kSealed, then as frozen.
   const Metadata& metadata() const {
@@ -47,9 +53,14 @@ class Object {
   absl::Time sealed_at() const { return sealed_at_; }
 
   // Freezes every blob, then the metadata with `changes` merged in. `size` is for blob 0, where its
-  // creation gave none. Blocks for the blobs' medium. On failure (see Blob::Seal, and
+  // creation gave none. Then calls `commit` with the metadata as it will be; only when that
+  // succeeds is the object sealed. Blocks for the blobs' medium. On failure (see Blob::Seal, and
   // `invalid_argument` for metadata that grew too large) the object is still kCreating.
-  absl::Status Seal(absl::optional<uint64_t> size, const Metadata& changes, absl::Time now);
+  absl::Status Seal(absl::optional<uint64_t> size, const Metadata& changes, absl::Time now,
+                    absl::FunctionRef<absl::Status(const Metadata&)> commit);
+  absl::Status Seal(absl::optional<uint64_t> size, const Metadata& changes, absl::Time now) {
+    return Seal(size, changes, now, [](const Metadata&) { return absl::OkStatus(); });
+  }
 
  private:
   const ObjectId id_;

@@ -79,6 +79,13 @@ struct LeaseRequest {
   OperationId operation = OperationId::kNone;
 };
 
+struct RelocateRequest {
+  LeaseId lease_id;  // a WRITE lease
+  ObjectId to;
+  SessionId session = SessionId::kNone;
+  OperationId operation = OperationId::kNone;
+};
+
 struct RenewRequest {
   LeaseId lease_id;
   absl::Duration ttl;  // from now; over 0
@@ -121,6 +128,7 @@ struct PeerStats {
   uint64_t misses = 0;                // READ acquires of an object that is not there
   uint64_t evictions = 0;
   uint64_t expired_objects = 0;
+  uint64_t quarantined = 0;  // objects found damaged since the start
   uint64_t expired_leases = 0;
   uint64_t waiting = 0;  // acquires that wait
   uint64_t read_leases = 0;
@@ -156,6 +164,12 @@ class Peer {
   // is released. `permission_denied` for another session's lease. A null `done`: the caller does
   // not care for the answer.
   virtual void Release(LeaseRequest request, Done<absl::Status> done) = 0;
+
+  // Gives the object another id and ends the lease; the bytes do not move. `permission_denied`
+  // unless it is a WRITE lease; `busy` while others hold leases on the object, or `to` is being
+  // created; `already_exists` for a sealed object of that id; `lease_expired`; `unsupported` where
+  // a peer cannot. On failure the lease goes on.
+  virtual void Relocate(RelocateRequest request, Done<absl::Status> done);
 
   // Gives the lease a TTL from now on; it no longer belongs to its session. Answers the TTL.
   // `lease_expired`.
