@@ -7,6 +7,11 @@ absl::StatusOr<Grant> Acquire(Peer& peer, AcquireRequest request) {
       peer, [&](auto done) { peer.Acquire(std::move(request), std::move(done)); });
 }
 
+absl::StatusOr<Grant> Lookup(Peer& peer, LeaseRequest request) {
+  return Await<absl::StatusOr<Grant>>(
+      peer, [&](auto done) { peer.Lookup(std::move(request), std::move(done)); });
+}
+
 absl::StatusOr<Sealed> Seal(Peer& peer, SealRequest request) {
   return Await<absl::StatusOr<Sealed>>(
       peer, [&](auto done) { peer.Seal(std::move(request), std::move(done)); });

@@ -11,6 +11,10 @@ uint64_t ObjectInfo::size() const {
   return std::accumulate(blob_sizes.begin(), blob_sizes.end(), uint64_t{0});
 }
 
+void Peer::Lookup(LeaseRequest, Done<absl::StatusOr<Grant>> done) {
+  std::move(done)(MakeError(ErrorKind::kUnsupported, "this peer cannot look a lease up"));
+}
+
 void Peer::Relocate(RelocateRequest, Done<absl::Status> done) {
   std::move(done)(MakeError(ErrorKind::kUnsupported, "this peer cannot give an object another id"));
 }

@@ -72,7 +72,7 @@ struct Sealed {
   uint64_t size = 0;  // bytes, over all blobs
 };
 
-// For Discard and Release.
+// For Lookup, Discard and Release.
 struct LeaseRequest {
   LeaseId lease_id;
   SessionId session = SessionId::kNone;
@@ -150,6 +150,11 @@ class Peer {
 
   // Makes a waiting Acquire with this (caller-chosen, non-kNone) operation id end in `timeout` now.
   virtual void Cancel(OperationId operation) = 0;
+
+  // The grant of a live lease once more, for whoever comes back with nothing but its id.
+  // `lease_expired`; `permission_denied` for another session's lease; `unsupported` where a peer
+  // does not manage the objects itself.
+  virtual void Lookup(LeaseRequest request, Done<absl::StatusOr<Grant>> done);
 
   // Freezes bytes and metadata; the lease then pins the object like a READ lease.
   // `permission_denied` unless it is a CREATE lease; `already_exists` when it has sealed before;
