@@ -14,8 +14,8 @@ std::string DefaultSocket() {
   return socket != nullptr && *socket != '\0' ? socket : "/tmp/packice.sock";
 }
 
-absl::StatusOr<std::unique_ptr<Client>> Dial(const std::string& target) {
-  absl::StatusOr<std::unique_ptr<Client>> client = Connect(target);
+absl::StatusOr<std::unique_ptr<Client>> Dial(const Target& target) {
+  absl::StatusOr<std::unique_ptr<Client>> client = Connect(target.address);
   if (client.ok() || KindOf(client.status()) != ErrorKind::kUnavailable) return client;
   return MakeError(ErrorKind::kUnavailable,
                    absl::StrCat(client.status().message(),

@@ -52,6 +52,12 @@ std::string PeekSeq(absl::string_view line);
 absl::StatusOr<Metadata> ParseMetadata(absl::string_view json);
 std::string FormatMetadata(const Metadata& metadata);
 
+// An id as JSON text, as an object's metadata may hold one. `invalid_argument`.
+absl::StatusOr<ObjectId> ParseObjectId(absl::string_view json);
+
+// Any bytes as a JSON string; those that are not UTF-8 become U+FFFD.
+std::string FormatString(absl::string_view bytes);
+
 // The reply as a JSON object, without seq and newline: what --json prints.
 std::string FormatReply(const Reply& reply);
 
