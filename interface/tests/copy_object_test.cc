@@ -23,9 +23,9 @@ class CopyObjectTest : public ::testing::TestWithParam<std::tuple<Way, Way>> {
 };
 
 INSTANTIATE_TEST_SUITE_P(Ways, CopyObjectTest, ::testing::Combine(EveryWay(), EveryWay()),
-                         [](const auto& info) {
-                           return NameOf(std::get<0>(info.param)) + "To" +
-                                  NameOf(std::get<1>(info.param));
+                         [](const auto& pair) {
+                           return NameOf(std::get<0>(pair.param)) + "To" +
+                                  NameOf(std::get<1>(pair.param));
                          });
 
 TEST_P(CopyObjectTest, BytesBlobsAndMetadataArrive) {

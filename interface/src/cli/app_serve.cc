@@ -41,6 +41,19 @@ void AddNodeFlags(CLI::App& app, ServeArgs& args) {
                  "Of each transport; further ones are refused")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
+  app.add_option("--max-in-flight", args.max_in_flight,
+                 "http: requests that are worked on at a time; further ones are refused")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  AddSize(app, "--max-header-bytes", args.max_header_bytes,
+          "http: of a request's line and headers [16KiB]");
+  AddSize(app, "--max-body", args.max_body, "http: bytes of an object that is uploaded [1TiB]");
+  AddSeconds(app, "--idle-timeout", args.idle_timeout, false,
+             "http: how long a connection may do nothing [75]");
+  AddSeconds(app, "--header-timeout", args.header_timeout, false,
+             "http: how long a client may take to send a request's headers [10]");
+  AddSeconds(app, "--stall-timeout", args.stall_timeout, false,
+             "http: how long each 64 KiB of a body may take [30]");
   AddSeconds(app, "--grace", args.grace, true, "How long draining may take [10]");
   app.add_option("-v,--verbosity", args.verbosity, "1: log every object's events")
       ->capture_default_str();
