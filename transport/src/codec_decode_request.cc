@@ -128,6 +128,12 @@ void ReadRenew(Fields& fields, RenewRequest& renew) {
   renew.lease_id = ReadLeaseId(fields);
 }
 
+void ReadRelocate(Fields& fields, RelocateRequest& relocate) {
+  fields.Need({Field::kObjectId});
+  relocate.to = fields.Id(Field::kObjectId);
+  relocate.lease_id = ReadLeaseId(fields);
+}
+
 DecodedRequest DecodeObject(const json::Node& object, bool in_batch);
 
 std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch) {
@@ -167,6 +173,8 @@ void ReadBody(Fields& fields, bool in_batch, Request& request) {
       return;
     case Op::kRenew:
       return ReadRenew(fields, request.body.emplace<RenewRequest>());
+    case Op::kRelocate:
+      return ReadRelocate(fields, request.body.emplace<RelocateRequest>());
     case Op::kStat:
       request.body = ReadStat(fields);
       return;

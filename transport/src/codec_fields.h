@@ -46,7 +46,7 @@ namespace packice::json {
   V(kSealedAt, "sealed_at")                                                           \
   V(kCreatedAt, "created_at") V(kExpiresAt, "expires_at")                             \
   V(kConnections, "connections") V(kDescriptors, "descriptors")                       \
-  V(kTtlSeconds, "ttl_seconds")                                                       \
+  V(kQuarantined, "quarantined") V(kTtlSeconds, "ttl_seconds")                        \
   V(kWaitSeconds, "wait_seconds")                                                     \
   V(kExpiredLeases, "expired_leases") V(kUptimeSeconds, "uptime_seconds")             \
   V(kExpiredObjects, "expired_objects")                                               \

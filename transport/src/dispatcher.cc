@@ -1,7 +1,10 @@
 #include "dispatcher.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <utility>
 
@@ -24,9 +27,9 @@ Done<absl::StatusOr<T>> ReplyTo(Dispatcher::Completion done) {
 
 template <typename SuccessReply>
 Done<absl::Status> ReplyTo(Dispatcher::Completion done, SuccessReply success) {
-  return [done = std::move(done), success](absl::Status status) mutable {
+  return [done = std::move(done), success = std::move(success)](absl::Status status) mutable {
     if (!status.ok()) return std::move(done)(Answer{std::move(status), {}});
-    std::move(done)(Answer{success, {}});
+    std::move(done)(Answer{std::move(success), {}});
   };
 }
 
@@ -83,6 +86,9 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
       }
       for (Handle& handle : grant->handles) {
         if (auto* fd = absl::get_if<FdHandle>(&handle)) fd->index += base;
+        if (auto* path = absl::get_if<PathHandle>(&handle); path != nullptr && path->index) {
+          *path->index += base;
+        }
       }
     }
     std::move(answer.descriptors.begin(), answer.descriptors.end(),
@@ -134,6 +140,13 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
                            std::move(done)(Answer{RenewReply{*ttl}, {}});
                          });
     }
+    case Op::kRelocate: {
+      auto& relocate = absl::get<RelocateRequest>(request.body);
+      relocate.session = caller.session;
+      relocate.operation = operation;
+      RelocateReply reply{relocate.to};
+      return peer_.Relocate(std::move(relocate), ReplyTo(std::move(done), std::move(reply)));
+    }
     case Op::kStat:
       return peer_.Stat(absl::get<StatRequest>(request.body).object_id,
                         ReplyTo<ObjectInfo>(std::move(done)));
@@ -173,33 +186,55 @@ Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
   reply.access = lease.access;
   reply.state = object.state();
   reply.metadata = object.metadata();
-  const bool positioned = caller.positioned;
-  reply.older_names = !positioned;
+  reply.older_names = !caller.positioned;
   if (lease.ttl != absl::InfiniteDuration()) reply.ttl = lease.ttl;
-  for (const auto& blob : object.blobs()) {
-    BlobDescriptor descriptor = blob->Describe();
-    reply.size += blob->size();
-    auto* fd = absl::get_if<FdDescriptor>(&descriptor);
-    if (fd == nullptr) {
-      if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) reply.handles.push_back(*path);
-      if (auto* url = absl::get_if<UrlDescriptor>(&descriptor)) reply.handles.push_back(*url);
-      continue;
+  for (size_t i = 0; i < object.blobs().size(); ++i) {
+    reply.size += object.blobs()[i]->size();
+    if (absl::Status status = AddHandle(grant, i, caller, reply, answer); !status.ok()) {
+      peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
+      return Answer{std::move(status), {}};
     }
-    if (!positioned) {
-      absl::StatusOr<FdDescriptor> own =
-          PrivateDescriptor(*fd, /*writable=*/lease.access == Access::kCreate);
-      if (!own.ok()) {
-        peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
-        return Answer{own.status(), {}};
-      }
-      *fd = *std::move(own);
-    }
-    reply.handles.push_back(FdHandle{answer.descriptors.size(), fd->offset, fd->size});
-    answer.descriptors.push_back(std::move(*fd));
   }
   reply.object_id = std::move(lease.object_id);
   answer.reply = std::move(reply);
   return answer;
+}
+
+absl::Status Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller& caller,
+                                   GrantReply& reply, Answer& answer) {
+  BlobDescriptor descriptor = grant.object->blobs()[blob]->Describe();
+  if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) {
+    PathHandle handle{std::move(path->path), path->offset, path->size, absl::nullopt};
+    if (caller.takes_descriptors && reply.state == ObjectState::kSealed) {
+      UniqueFd fd(open(handle.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+      if (!fd) return ErrnoError(errno, absl::StrCat("cannot open ", handle.path, " for a client"));
+      handle.index = answer.descriptors.size();
+      answer.descriptors.push_back(
+          {std::make_shared<const UniqueFd>(std::move(fd)), handle.offset, handle.size});
+    }
+    reply.handles.push_back(std::move(handle));
+    return absl::OkStatus();
+  }
+  if (!caller.takes_descriptors) {
+    reply.handles.push_back(
+        UrlDescriptor{absl::StrCat("/leases/", grant.lease.id.ToString(), "/blobs/", blob),
+                      grant.object->blobs()[blob]->size()});
+    return absl::OkStatus();
+  }
+  if (auto* url = absl::get_if<UrlDescriptor>(&descriptor)) {
+    reply.handles.push_back(std::move(*url));
+    return absl::OkStatus();
+  }
+  auto& fd = absl::get<FdDescriptor>(descriptor);
+  if (!caller.positioned) {
+    absl::StatusOr<FdDescriptor> own =
+        PrivateDescriptor(fd, /*writable=*/grant.lease.access == Access::kCreate);
+    if (!own.ok()) return own.status();
+    fd = *std::move(own);
+  }
+  reply.handles.push_back(FdHandle{answer.descriptors.size(), fd.offset, fd.size});
+  answer.descriptors.push_back(std::move(fd));
+  return absl::OkStatus();
 }
 
 Answer Dispatcher::Hello(const HelloRequest& request, Caller& caller) const {

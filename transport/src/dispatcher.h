@@ -25,6 +25,8 @@ struct Caller {
   // Announced kFeaturePositioned. A hello may overtake a request that waits, whose answer is made
   // on another thread.
   std::atomic<bool> positioned{false};
+  // Descriptors can ride with an answer. Otherwise what has no path is reached through a URL.
+  bool takes_descriptors = true;
 };
 
 class Dispatcher {
@@ -47,6 +49,8 @@ class Dispatcher {
 
   void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Completion done);
   Answer Granted(Grant grant, const Caller& caller);
+  static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
+                                GrantReply& reply, Answer& answer);
   Answer Hello(const HelloRequest& request, Caller& caller) const;
 
   Peer& peer_;
