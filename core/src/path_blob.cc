@@ -23,6 +23,16 @@ absl::Status NoRegularFile(const std::string& path) {
                    absl::StrCat(path, " is no regular file, as a node's would be"));
 }
 
+// After Seal a node takes away the file's writable mode and may give it another name.
+absl::Status IsSealed(const std::string& path) {
+  return MakeError(ErrorKind::kPermissionDenied,
+                   absl::StrCat("the node has sealed ", path, "; it is not written any more"));
+}
+
+absl::Status CannotStat(const std::string& path) {
+  return ErrnoError(errno, absl::StrCat("cannot stat ", path));
+}
+
 uint64_t SizeOf(const struct stat& info) { return static_cast<uint64_t>(info.st_size); }
 
 }  // namespace
@@ -44,9 +54,19 @@ absl::StatusOr<UniqueFd> OpenRegularFile(const std::string& path) {
     return ErrnoError(error, absl::StrCat("cannot open the node's file ", path));
   }
   struct stat info;
-  if (fstat(file.get(), &info) != 0) return ErrnoError(errno, absl::StrCat("cannot stat ", path));
+  if (fstat(file.get(), &info) != 0) return CannotStat(path);
   if (!S_ISREG(info.st_mode)) return NoRegularFile(path);
   return file;
+}
+
+absl::Status CheckFileSize(int fd, const PathDescriptor& path) {
+  struct stat info;
+  if (fstat(fd, &info) != 0) return CannotStat(path.path);
+  const uint64_t size = SizeOf(info);
+  if (size >= path.offset && size - path.offset == path.size) return absl::OkStatus();
+  return MakeError(
+      ErrorKind::kCorrupt,
+      absl::StrCat(path.path, " has ", size, " bytes; the node says ", path.offset + path.size));
 }
 
 absl::StatusOr<std::unique_ptr<PathBlob>> PathBlob::OpenSealed(PathDescriptor path) {
@@ -56,18 +76,9 @@ absl::StatusOr<std::unique_ptr<PathBlob>> PathBlob::OpenSealed(PathDescriptor pa
 }
 
 absl::StatusOr<std::unique_ptr<PathBlob>> PathBlob::Sealed(PathDescriptor path, UniqueFd file) {
-  struct stat info;
-  if (fstat(file.get(), &info) != 0) {
-    return ErrnoError(errno, absl::StrCat("cannot stat ", path.path));
-  }
-  const uint64_t size = SizeOf(info);
-  if (size < path.offset || size - path.offset != path.size) {
-    return MakeError(
-        ErrorKind::kCorrupt,
-        absl::StrCat(path.path, " has ", size, " bytes; the node says ", path.offset + path.size));
-  }
-  return std::unique_ptr<PathBlob>(new PathBlob(std::move(path), std::move(file),
-                                                /*writable=*/false, /*declared=*/true));
+  if (absl::Status status = CheckFileSize(file.get(), path); !status.ok()) return status;
+  return std::unique_ptr<PathBlob>(
+      new PathBlob(std::move(path), std::move(file), /*writable=*/false, /*declared=*/true));
 }
 
 absl::StatusOr<std::unique_ptr<PathBlob>> PathBlob::OpenWritable(PathDescriptor path,
@@ -98,23 +109,28 @@ absl::StatusOr<size_t> PathBlob::Read(uint64_t offset, absl::Span<char> out) con
 
 absl::StatusOr<UniqueFd> PathBlob::Reopen(int flags) const {
   UniqueFd file(open(path_.path.c_str(), flags | kFlags));
+  const int error = errno;
+  struct stat mine;
+  if (fstat(file_.get(), &mine) != 0) return CannotStat(path_.path);
   if (!file) {
-    const int error = errno;
-    if (error == ENOENT) {
-      return MakeError(ErrorKind::kLeaseExpired,
-                       absl::StrCat("the node has taken ", path_.path,
-                                    " away: the object is sealed, or the lease is over"));
-    }
     if (error == ELOOP) return NoRegularFile(path_.path);
+    if (error == ENOENT && mine.st_nlink == 0) {
+      return MakeError(ErrorKind::kLeaseExpired,
+                       absl::StrCat("the node has removed ", path_.path, ": the lease is over"));
+    }
+    if (error == ENOENT) return IsSealed(path_.path);
     return ErrnoError(error, absl::StrCat("cannot open ", path_.path, " to write it"));
   }
-  struct stat mine, found;
-  if (fstat(file_.get(), &mine) != 0 || fstat(file.get(), &found) != 0) {
-    return ErrnoError(errno, absl::StrCat("cannot stat ", path_.path));
+  struct stat found;
+  if (fstat(file.get(), &found) != 0) return CannotStat(path_.path);
+  if (mine.st_dev != found.st_dev || mine.st_ino != found.st_ino) {
+    return MakeError(ErrorKind::kPermissionDenied,
+                     absl::StrCat(path_.path, " is another file than the node named"));
   }
-  if (mine.st_dev == found.st_dev && mine.st_ino == found.st_ino) return file;
-  return MakeError(ErrorKind::kPermissionDenied,
-                   absl::StrCat(path_.path, " is another file than the node named"));
+  // Root may open it all the same.
+  constexpr mode_t kAnyWrite = S_IWUSR | S_IWGRP | S_IWOTH;
+  if ((found.st_mode & kAnyWrite) == 0) return IsSealed(path_.path);
+  return file;
 }
 
 absl::Status PathBlob::Write(uint64_t offset, absl::string_view bytes) {
@@ -145,9 +161,7 @@ absl::StatusOr<Mapping> PathBlob::Map(MapAccess access) const {
   absl::StatusOr<UniqueFd> file = Reopen(O_RDWR);
   if (!file.ok()) return file.status();
   struct stat info;
-  if (fstat(file->get(), &info) != 0) {
-    return ErrnoError(errno, absl::StrCat("cannot stat ", path_.path));
-  }
+  if (fstat(file->get(), &info) != 0) return CannotStat(path_.path);
   // Memory behind the end of a file kills whoever touches it.
   if (SizeOf(info) < path_.offset || SizeOf(info) - path_.offset < length) {
     return MakeError(ErrorKind::kCorrupt, absl::StrCat(path_.path, " is shorter than declared"));

@@ -148,18 +148,35 @@ TEST_F(PathBlobTest, KeepsNoDescriptorThatCanWrite) {
   EXPECT_EQ(Content(path), "Abcd");
 }
 
-TEST_F(PathBlobTest, IsReadableAfterTheNodeMovedTheFileAndMadeItReadOnly) {
+TEST_F(PathBlobTest, IsReadableButNotWritableAfterTheNodeMovedTheFile) {
   const std::string path = FileWith(".....");
   ASSERT_OK_AND_ASSIGN(auto blob, PathBlob::OpenWritable({path, 0, 5}, /*declared=*/true));
   ASSERT_THAT(blob->Write(0, "bytes"), IsOk());
   std::filesystem::rename(path, Path("sealed"));
-  EXPECT_THAT(blob->Write(0, "x"), HasKind(ErrorKind::kLeaseExpired));
-  EXPECT_THAT(blob->Map(MapAccess::kReadWrite), HasKind(ErrorKind::kLeaseExpired));
+  EXPECT_THAT(blob->Write(0, "x"), HasKind(ErrorKind::kPermissionDenied));
+  EXPECT_THAT(blob->Map(MapAccess::kReadWrite), HasKind(ErrorKind::kPermissionDenied));
+  EXPECT_EQ(ReadAll(*blob), "bytes");
   EXPECT_THAT(blob->Seal(absl::nullopt), IsOk());
   EXPECT_THAT(blob->Write(0, "x"), HasKind(ErrorKind::kPermissionDenied));
   EXPECT_EQ(ReadAll(*blob), "bytes");
   ASSERT_OK_AND_ASSIGN(Mapping mapping, blob->Map(MapAccess::kReadOnly));
   EXPECT_EQ(mapping.view(), "bytes");
+}
+
+TEST_F(PathBlobTest, AFileThatTheNodeMadeReadOnlyIsNotWrittenEvenByRoot) {
+  const std::string path = FileWith(".....");
+  ASSERT_OK_AND_ASSIGN(auto blob, PathBlob::OpenWritable({path, 0, 5}, /*declared=*/true));
+  ASSERT_EQ(chmod(path.c_str(), 0400), 0);
+  EXPECT_THAT(blob->Write(0, "x"), HasKind(ErrorKind::kPermissionDenied));
+  EXPECT_EQ(Content(path), ".....");
+}
+
+TEST_F(PathBlobTest, AFileThatTheNodeRemovedIsOfALeaseThatIsOver) {
+  const std::string path = FileWith("bytes");
+  ASSERT_OK_AND_ASSIGN(auto blob, PathBlob::OpenWritable({path, 0, 5}, /*declared=*/true));
+  std::filesystem::remove(path);
+  EXPECT_THAT(blob->Write(0, "x"), HasKind(ErrorKind::kLeaseExpired));
+  EXPECT_EQ(ReadAll(*blob), "bytes");
 }
 
 TEST_F(PathBlobTest, AnotherFileOfTheSameNameIsNotWritten) {

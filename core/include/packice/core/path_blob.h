@@ -20,6 +20,9 @@ namespace packice {
 // can reach; `permission_denied`, also for what is no regular file; `capacity`, `io`.
 absl::StatusOr<UniqueFd> OpenRegularFile(const std::string& path);
 
+// `corrupt` unless the open file ends where the blob does; `io`.
+absl::Status CheckFileSize(int fd, const PathDescriptor& path);
+
 class PathBlob final : public Blob {
  public:
   // Of a sealed blob. Errors as OpenRegularFile has them; `corrupt` when the file does not end
@@ -37,9 +40,8 @@ class PathBlob final : public Blob {
   uint64_t size() const override;
   bool sealed() const override { return sealed_.load(std::memory_order_acquire); }
   absl::StatusOr<size_t> Read(uint64_t offset, absl::Span<char> out) const override;
-  // Opens the path anew each time, and closes it again. `lease_expired` when the node has taken the
-  // file away, which it does when it seals it, too; `permission_denied` when another file has its
-  // name now.
+  // Opens the path anew each time, and closes it again. `permission_denied` also when the node has
+  // sealed the file, or another one has its name now; `lease_expired` when the node has removed it.
   absl::Status Write(uint64_t offset, absl::string_view bytes) override;
   // Only marks this process's view: the node has sealed the bytes.
   absl::Status Seal(absl::optional<uint64_t> size) override;
