@@ -170,6 +170,10 @@ struct ConnectOptions {
   // blob until that is mapped, a Writer until it has sealed.
   size_t max_open_descriptors = 4096;
   size_t max_mappings = 32768;
+  // For http and https: the node's token, where it wants one; for https, a PEM file of the
+  // authorities to trust (empty: the system's).
+  std::string token = {};
+  std::string ca_file = {};
 };
 
 // A connection to a node. Thread-safe; one per process is enough. When the node was restarted the
@@ -228,7 +232,10 @@ class Client {
 
 // "" : a private node in this process's memory. "memory://NAME": one shared by all who name it in
 // this process, kept while one of them is connected. "/path" or "unix:/path": a node's Unix socket.
-// `unavailable` when nobody listens there, `unsupported` for another scheme.
+// "http://HOST:PORT" or "https://HOST:PORT": a node anywhere; its files are opened where they are
+// this machine's, else bytes are streamed and checked against the node's checksums.
+// `unavailable` when nobody listens there, `permission_denied` for want of the right token,
+// `unsupported` for another scheme.
 absl::StatusOr<std::unique_ptr<Client>> Connect(absl::string_view target = "",
                                                 const ConnectOptions& options = {});
 

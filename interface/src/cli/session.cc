@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "cli/token.h"
 #include "packice/core/error.h"
 
 namespace packice::cli {
@@ -15,7 +16,16 @@ std::string DefaultSocket() {
 }
 
 absl::StatusOr<std::unique_ptr<Client>> Dial(const Target& target) {
-  absl::StatusOr<std::unique_ptr<Client>> client = Connect(target.address);
+  ConnectOptions options;
+  options.ca_file = target.ca_file;
+  if (!target.token_file.empty()) {
+    absl::StatusOr<std::string> token = ReadToken(target.token_file);
+    if (!token.ok()) return token.status();
+    options.token = *std::move(token);
+  } else if (const char* const token = std::getenv("PACKICE_TOKEN")) {
+    options.token = token;
+  }
+  absl::StatusOr<std::unique_ptr<Client>> client = Connect(target.address, options);
   if (client.ok() || KindOf(client.status()) != ErrorKind::kUnavailable) return client;
   return MakeError(ErrorKind::kUnavailable,
                    absl::StrCat(client.status().message(),

@@ -50,7 +50,7 @@ absl::Status SealedBytes::Map(size_t blob) {
   }
   slot.mapped.store(true, std::memory_order_release);
 
-  if (--unmapped_ == 0 && connection_.passes_descriptors()) {
+  if (--unmapped_ == 0 && connection_.is_remote()) {
     object_.reset();
     descriptors_ = Quota::Share();
   }
