@@ -86,31 +86,38 @@ class FileBlob final : public Blob {
 
   // Whether the file stays when this goes. A new blob is dropped, because nothing lists it yet; one
   // that the catalog lists is kept until it is taken out of there. Nothing happens on disk now.
-  void Keep() { keep_.store(true, std::memory_order_release); }
-  void Drop() { keep_.store(false, std::memory_order_release); }
+  void Keep() { fate_.store(Fate::kKept, std::memory_order_release); }
+  // Requires: Keep was called, or it was opened.
+  void Drop() { fate_.store(Fate::kDropped, std::memory_order_release); }
 
  private:
+  enum class Fate : uint8_t { kUnlisted, kKept, kDropped };
+
   FileBlob(std::shared_ptr<const Home> home, BlobName name, absl::optional<uint64_t> declared,
            UniqueFd writer);
 
+  // Where the file is, in the directory.
+  std::string Relative() const;
   // The one writing descriptor of an unsealed blob; opened again by path after a Seal that failed.
   absl::StatusOr<std::shared_ptr<const UniqueFd>> Writer() const;
-  // The steps of Seal, in order.
-  absl::Status SetFinalSize(uint64_t size);
+  // The steps of Seal, in order; `fd` is open for reading.
+  absl::Status SetFinalSize(int fd, uint64_t size);
   absl::Status Freeze(int fd, uint64_t size);
-  absl::Status MakeDurable(int fd);
+  absl::Status MakeDurable(int fd, uint64_t size);
+  // Gives the blocks it takes up, of 512 bytes.
+  absl::StatusOr<uint64_t> Sync(int fd) const;
 
   const std::shared_ptr<const Home> home_;
   const BlobName name_;
   const absl::optional<uint64_t> declared_;
   std::atomic<bool> sealed_;
-  std::atomic<bool> keep_;
+  std::atomic<Fate> fate_;
   std::atomic<uint64_t> size_;       // once sealed
   std::atomic<uint64_t> footprint_;  // once sealed
 
   mutable Mutex mutex_;
   mutable std::shared_ptr<const UniqueFd> writer_ ABSL_GUARDED_BY(mutex_);
-  // Where the file is: Seal renames it before it is sealed.
+  // From attachments/ to objects/, which Seal does before the blob is sealed.
   bool renamed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status given_up_ ABSL_GUARDED_BY(mutex_);
   absl::optional<PieceSums> sums_ ABSL_GUARDED_BY(mutex_);  // of one sealed in this process

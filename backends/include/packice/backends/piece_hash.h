@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -22,5 +23,8 @@ absl::StatusOr<PieceSums> SumFile(int fd, uint64_t size);
 
 // The indices of the pieces whose sums differ, or that only one of them has.
 std::vector<uint64_t> DifferingPieces(const PieceSums& a, const PieceSums& b);
+
+// For messages: "0, 3, 17", at most ten of them.
+std::string ListOfPieces(const std::vector<uint64_t>& indices);
 
 }  // namespace packice
