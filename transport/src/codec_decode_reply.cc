@@ -84,7 +84,8 @@ Handle ReadHandle(Fields& fields) {
   }
   if (kind == 1) {
     return PathHandle{std::string(NeedString(fields, Field::kPath)), offset, size,
-                      fields.Integer(Field::kIndex, 0, SIZE_MAX)};
+                      fields.Integer(Field::kIndex, 0, SIZE_MAX),
+                      std::string(fields.String(Field::kIdentity).value_or(""))};
   }
   return UrlDescriptor{std::string(NeedString(fields, Field::kUrl)), size};
 }

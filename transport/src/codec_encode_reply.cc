@@ -34,6 +34,10 @@ struct HandleEncoder {
     AppendMember(",\"offset\":", path.offset, out);
     AppendMember(",\"size\":", path.size, out);
     if (path.index) AppendMember(",\"index\":", *path.index, out);
+    if (!path.identity.empty()) {
+      Append(",\"identity\":", out);
+      AppendString(path.identity, out);
+    }
     out.push_back('}');
   }
   void operator()(const UrlDescriptor& url) {

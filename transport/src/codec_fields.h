@@ -41,6 +41,7 @@ namespace packice::json {
   V(kObjects, "objects") V(kPackice, "packice") V(kRefused, "refused")                \
   V(kWaiting, "waiting")                                                              \
   V(kCapacity, "capacity") V(kCreating, "creating") V(kFeatures, "features")          \
+  V(kIdentity, "identity")                                                            \
   V(kLeaseId, "lease_id") V(kProtocol, "protocol") V(kRequests, "requests")           \
   V(kEvictions, "evictions") V(kObjectId, "object_id") V(kResponses, "responses")     \
   V(kSealedAt, "sealed_at")                                                           \

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "file_identity.h"
 #include "packice/core/error.h"
 #include "private_descriptor.h"
 #include "unix_socket.h"
@@ -223,6 +224,8 @@ absl::Status Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller
   BlobDescriptor descriptor = grant.object->blobs()[blob]->Describe();
   if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) {
     PathHandle handle{std::move(path->path), path->offset, path->size, absl::nullopt};
+    // Over a network the client cannot know whose path it is.
+    if (!caller.takes_descriptors) handle.identity = FileIdentity(handle.path);
     if (caller.takes_descriptors && reply.state == ObjectState::kSealed) {
       UniqueFd fd(open(handle.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
       if (!fd) return ErrnoError(errno, absl::StrCat("cannot open ", handle.path, " for a client"));

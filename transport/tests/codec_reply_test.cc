@@ -86,6 +86,20 @@ TEST(CodecReply, APathWithADescriptorGoesByBothOlderNames) {
                 R"("attachment_path":"/d/x","attachment_fd":2})"));
 }
 
+TEST(CodecReply, APathMaySayWhichFileItIs) {
+  GrantReply grant = SomeGrant();
+  grant.handles.push_back(PathHandle{"/d/x", 0, 5, absl::nullopt, "boot/8:1/17"});
+  const std::string line = FormatReply(std::move(grant));
+  EXPECT_THAT(line, HasSubstr(R"({"kind":"path","path":"/d/x","offset":0,"size":5,)"
+                              R"("identity":"boot/8:1/17"})"));
+  Request asked;
+  asked.op = Op::kAcquire;
+  DecodedReply decoded = DecodeReply(line, asked);
+  ASSERT_THAT(decoded.reply, IsOk());
+  EXPECT_EQ(absl::get<PathHandle>(absl::get<GrantReply>(*decoded.reply).handles[0]).identity,
+            "boot/8:1/17");
+}
+
 TEST(CodecReply, GrantOfAUrlHasNoAttachment) {
   GrantReply grant = SomeGrant();
   grant.ttl = absl::Seconds(60);

@@ -88,6 +88,9 @@ struct PathHandle {
   // Of a read-only descriptor of the same file that rides along, for clients that cannot open the
   // path. Only of sealed objects, and where the transport carries descriptors.
   absl::optional<size_t> index;
+  // Which file it is, for clients that were told over a network and may be on the same host; opaque
+  // (docs/protocol.md). Empty: it cannot be told.
+  std::string identity = {};
 };
 using Handle = absl::variant<FdHandle, PathHandle, UrlDescriptor>;
 
