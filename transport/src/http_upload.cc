@@ -80,8 +80,10 @@ asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::Receive(
     }
     if (parser_.phase() == Phase::kFailed) co_return parser_.failure();
     if (last) break;
-    // While there are pieces, they must stay where they are.
-    co_await FillBody(gathered > 0 ? input_.FreeRoom() : input_.Room(buffer));
+    // While there are pieces, they must stay where they are. (Chosen before the co_await: gcc 12
+    // evaluates both sides of a conditional within one.)
+    const absl::Span<char> room = gathered > 0 ? input_.FreeRoom() : input_.Room(buffer);
+    co_await FillBody(room);
   }
   deadline_ = absl::InfiniteDuration();
   if (!broken_ && size && received != *size) {
