@@ -15,26 +15,41 @@
 #include "unix_socket.h"
 
 namespace packice {
-namespace {
 
-// The reply of a call that answers absl::StatusOr<T>, where T is a reply itself.
-template <typename T>
-Done<absl::StatusOr<T>> ReplyTo(Dispatcher::Completion done) {
-  return [done = std::move(done)](absl::StatusOr<T> answer) mutable {
-    if (!answer.ok()) return std::move(done)(Answer{std::move(answer).status(), {}});
-    std::move(done)(Answer{*std::move(answer), {}});
-  };
-}
+// A completion that counts the answer before it passes it on.
+class Dispatcher::Counted {
+ public:
+  Counted(NodeMetrics& metrics, Op op, Completion done)
+      : metrics_(&metrics), op_(op), started_(metrics.Now()), done_(std::move(done)) {}
 
-template <typename SuccessReply>
-Done<absl::Status> ReplyTo(Dispatcher::Completion done, SuccessReply success) {
-  return [done = std::move(done), success = std::move(success)](absl::Status status) mutable {
-    if (!status.ok()) return std::move(done)(Answer{std::move(status), {}});
-    std::move(done)(Answer{std::move(success), {}});
-  };
-}
+  void operator()(Answer answer) && {
+    const auto* failure = absl::get_if<absl::Status>(&answer.reply);
+    metrics_->Count(NodeMetrics::Of(op_), started_, failure ? *failure : absl::OkStatus());
+    std::move(done_)(std::move(answer));
+  }
 
-}  // namespace
+  // The reply of a call that answers absl::StatusOr<T>, where T is a reply itself.
+  template <typename T>
+  static Done<absl::StatusOr<T>> ReplyTo(Counted done) {
+    return [done = std::move(done)](absl::StatusOr<T> answer) mutable {
+      if (!answer.ok()) return std::move(done)(Answer{std::move(answer).status(), {}});
+      std::move(done)(Answer{*std::move(answer), {}});
+    };
+  }
+  template <typename SuccessReply>
+  static Done<absl::Status> ReplyTo(Counted done, SuccessReply success) {
+    return [done = std::move(done), success = std::move(success)](absl::Status status) mutable {
+      if (!status.ok()) return std::move(done)(Answer{std::move(status), {}});
+      std::move(done)(Answer{std::move(success), {}});
+    };
+  }
+
+ private:
+  NodeMetrics* metrics_;
+  Op op_;
+  Instant started_;
+  Completion done_;
+};
 
 // Runs the requests of a batch one after another, each when the one before has answered: a later
 // one may build on an earlier one. Owns itself through the completions it hands out.
@@ -108,7 +123,9 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
   Answer answer_;
 };
 
-void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation, Completion done) {
+void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation,
+                          Completion completion) {
+  Counted done(metrics_, request.op, std::move(completion));
   switch (request.op) {
     case Op::kHello:
       return std::move(done)(Hello(absl::get<HelloRequest>(request.body), caller));
@@ -119,7 +136,7 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       auto& seal = absl::get<SealRequest>(request.body);
       seal.session = caller.session;
       seal.operation = operation;
-      return peer_.Seal(std::move(seal), ReplyTo<Sealed>(std::move(done)));
+      return peer_.Seal(std::move(seal), Counted::ReplyTo<Sealed>(std::move(done)));
     }
     case Op::kDiscard:
     case Op::kRelease: {
@@ -127,9 +144,9 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       lease.session = caller.session;
       lease.operation = operation;
       if (request.op == Op::kDiscard) {
-        return peer_.Discard(lease, ReplyTo(std::move(done), DiscardReply()));
+        return peer_.Discard(lease, Counted::ReplyTo(std::move(done), DiscardReply()));
       }
-      return peer_.Release(lease, ReplyTo(std::move(done), ReleaseReply()));
+      return peer_.Release(lease, Counted::ReplyTo(std::move(done), ReleaseReply()));
     }
     case Op::kRenew: {
       auto& renew = absl::get<RenewRequest>(request.body);
@@ -146,18 +163,19 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       relocate.session = caller.session;
       relocate.operation = operation;
       RelocateReply reply{relocate.to};
-      return peer_.Relocate(std::move(relocate), ReplyTo(std::move(done), std::move(reply)));
+      return peer_.Relocate(std::move(relocate),
+                            Counted::ReplyTo(std::move(done), std::move(reply)));
     }
     case Op::kStat:
       return peer_.Stat(absl::get<StatRequest>(request.body).object_id,
-                        ReplyTo<ObjectInfo>(std::move(done)));
+                        Counted::ReplyTo<ObjectInfo>(std::move(done)));
     case Op::kList:
       return peer_.List(absl::get<ListRequest>(std::move(request.body)),
-                        ReplyTo<ListPage>(std::move(done)));
+                        Counted::ReplyTo<ListPage>(std::move(done)));
     case Op::kStats:
       return peer_.Stats([this, done = std::move(done)](absl::StatusOr<PeerStats> stats) mutable {
         if (!stats.ok()) return std::move(done)(Answer{std::move(stats).status(), {}});
-        std::move(done)(Answer{node_stats_(*stats), {}});
+        std::move(done)(Answer{metrics_.Stats(*stats), {}});
       });
     case Op::kBatch:
       return std::make_shared<Batch>(
@@ -168,7 +186,7 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
 }
 
 void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId operation,
-                         Completion done) {
+                         Counted done) {
   request.session = caller.session;
   request.operation = operation;
   peer_.Acquire(std::move(request),

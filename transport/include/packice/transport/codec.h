@@ -26,6 +26,10 @@ struct DecodedRequest {
 // the transport's to set.
 DecodedRequest DecodeRequest(absl::string_view line);
 
+// The same for a body that does not name its op because the transport has: of a POST to /acquire,
+// say. An empty one is an empty object; an `op` in it is ignored.
+DecodedRequest DecodeRequestAs(Op op, absl::string_view body);
+
 // Appends the reply's line, newline included, to `out`. `seq` as the request had it.
 void EncodeReply(const Reply& reply, absl::string_view seq, std::string& out);
 

@@ -45,10 +45,10 @@ struct HttpServerOptions {
   size_t max_in_flight = 4096;
   // Of one connection: how many pipelined requests are answered before their answers are sent.
   size_t max_pipelined = 64;
-  size_t max_header_bytes = 16 * 1024;  // request line and headers together (431)
-  size_t max_target_bytes = 8 * 1024;   // 414
-  size_t max_body_bytes = kMaxRequestBytes;          // of a JSON body (413)
-  uint64_t max_put_bytes = uint64_t{1} << 40;        // of an object or blob (413)
+  size_t max_header_bytes = 16 * 1024;         // request line and headers together (431)
+  size_t max_target_bytes = 8 * 1024;          // 414
+  size_t max_body_bytes = kMaxRequestBytes;    // of a JSON body (413)
+  uint64_t max_put_bytes = uint64_t{1} << 40;  // of an object or blob (413)
 
   // Between two requests; then the connection is closed.
   absl::Duration idle_timeout = absl::Seconds(75);
