@@ -19,9 +19,6 @@
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define PACKICE_SANITIZED 1
 #endif
-#if __has_feature(undefined_behavior_sanitizer)
-#define PACKICE_SANITIZED_UB 1
-#endif
 #endif
 
 namespace packice {
@@ -30,14 +27,6 @@ namespace packice {
 inline constexpr int kSlowdown = 10;
 #else
 inline constexpr int kSlowdown = 1;
-#endif
-
-// Whether a process may run out of descriptors. UBSan's check of virtual calls opens a pipe to look
-// at memory, and takes an object for a broken one where it gets none.
-#ifdef PACKICE_SANITIZED_UB
-inline constexpr bool kCanRunOutOfDescriptors = false;
-#else
-inline constexpr bool kCanRunOutOfDescriptors = true;
 #endif
 
 // What a client can make grow.
@@ -89,8 +78,6 @@ class NodeTest : public testing::Test {
     node_ = std::make_unique<NodeProcess>(flags);
     ASSERT_EQ(node_->outcome(), "ready");
     watcher_ = std::make_unique<RawClient>(path());
-    // So that what it is given costs the node no descriptors.
-    watcher_->Ask(R"({"op":"hello","features":["positioned"]})");
     before_ = FiguresOf(*watcher_);
   }
 
