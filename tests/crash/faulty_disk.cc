@@ -21,7 +21,7 @@ FaultyDisk::FaultyDisk(Memory memory) : memory_(memory), shadow_{directory_ / "s
   if (memory == Memory::kForgetful) MakeAllDurable();
 }
 
-ChildProcess FaultyDisk::StartProgram(const std::vector<std::string>& command) const {
+std::vector<std::string> FaultyDisk::Command(const std::vector<std::string>& program) const {
   std::vector<std::string> whole = {
       "/usr/bin/env",
       absl::StrCat("LD_PRELOAD=", BesideThisProgram("libpackice_faulty_disk.so")),
@@ -31,8 +31,8 @@ ChildProcess FaultyDisk::StartProgram(const std::vector<std::string>& command) c
   if (memory_ == Memory::kForgetful) {
     whole.push_back(absl::StrCat(faulty_disk::kShadowVariable, "=", shadow_.root));
   }
-  whole.insert(whole.end(), command.begin(), command.end());
-  return ChildProcess::StartProgram(whole);
+  whole.insert(whole.end(), program.begin(), program.end());
+  return whole;
 }
 
 ChildProcess FaultyDisk::StartRole(const std::string& role,

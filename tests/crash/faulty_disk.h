@@ -29,8 +29,12 @@ class FaultyDisk {
   std::string root() const { return directory_ / "tree"; }
   std::string operator/(const std::string& name) const { return root() + "/" + name; }
 
-  // A program on this disk, which must be named with its path, and this program in a role.
-  ChildProcess StartProgram(const std::vector<std::string>& command) const;
+  // What starts a program, named with its path, on this disk.
+  std::vector<std::string> Command(const std::vector<std::string>& program) const;
+  ChildProcess StartProgram(const std::vector<std::string>& program) const {
+    return ChildProcess::StartProgram(Command(program));
+  }
+  // This program in a role.
   ChildProcess StartRole(const std::string& role, const std::vector<std::string>& arguments) const;
 
   // See faulty_disk/rules.h; also while a program runs. Rules are counted anew.

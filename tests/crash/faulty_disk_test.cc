@@ -438,14 +438,15 @@ TEST_F(AFailingDisk, WritesHalf) {
 TEST_F(AFailingDisk, TakesNewRulesWhileAProgramRuns) {
   const std::string flag = disk_.root() + ".flag";
   // The program waits for the flag between its two writes.
-  child = disk_.StartProgram({"/usr/bin/python3", "-c",
-                              "import os,sys,time\n"
-                              "fd=os.open(sys.argv[1]+'/a',os.O_WRONLY|os.O_CREAT)\n"
-                              "print(os.write(fd,b'x'),flush=True)\n"
-                              "while not os.path.exists(sys.argv[2]): time.sleep(.001)\n"
-                              "try: os.write(fd,b'x')\n"
-                              "except OSError as e: print(e.errno,flush=True)",
-                              disk_.root(), flag});
+  ChildProcess child =
+      disk_.StartProgram({"/usr/bin/python3", "-c",
+                          "import os,sys,time\n"
+                          "fd=os.open(sys.argv[1]+'/a',os.O_WRONLY|os.O_CREAT)\n"
+                          "print(os.write(fd,b'x'),flush=True)\n"
+                          "while not os.path.exists(sys.argv[2]): time.sleep(.001)\n"
+                          "try: os.write(fd,b'x')\n"
+                          "except OSError as e: print(e.errno,flush=True)",
+                          disk_.root(), flag});
   EXPECT_EQ(child.ReadLine(), "1");
   disk_.SetRules({"ENOSPC write a"});
   std::ofstream(flag) << "";
