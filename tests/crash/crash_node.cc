@@ -71,7 +71,7 @@ void CrashNode::StartOnly() {
 bool CrashNode::Start() {
   StartOnly();
   if (!process_->ReadLine().empty()) return true;
-  process_->Wait();
+  exit_code_ = process_->Wait();
   process_.reset();
   return false;
 }

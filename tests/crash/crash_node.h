@@ -25,7 +25,8 @@ class CrashNode {
   void Kill();
   // In good order; its exit code.
   int Stop();
-  bool running() const { return process_.has_value(); }
+  // Of a node that was not ready.
+  int exit_code() const { return exit_code_; }
 
   RawClient Connect() const { return RawClient(socket()); }
   absl::optional<RawClient> TryConnect() const { return RawClient::TryConnect(socket()); }
@@ -44,6 +45,7 @@ class CrashNode {
   TemporaryDirectory directory_;
   FaultyDisk* const disk_;
   absl::optional<ChildProcess> process_;
+  int exit_code_ = 0;
 };
 
 // All objects of a node, each read in full and compared with what it has to be.

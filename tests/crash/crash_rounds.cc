@@ -58,6 +58,8 @@ void CrashRounds::Round() {
   CheckObjects();
   if (complaints_.empty() && OneIn(3)) StopAndCheck();
   if (!complaints_.empty()) return;
+  if (!plan_.fault.empty()) WorkWithAFault();
+  if (!complaints_.empty()) return;
   WorkUntilDeath();
   LosePowerMaybe();
 }
@@ -78,8 +80,13 @@ void CrashRounds::DieWhileStarting() {
 
 void CrashRounds::CheckObjects() {
   RawClient client = node_.Connect();
+  Response stats;
+  // What clients left half done goes when the node has noticed that they have gone.
+  const absl::Time deadline = absl::Now() + kPatience;
+  do {
+    stats = client.Ask(R"({"op":"stats"})");
+  } while (stats.Kind() == "ok" && stats.Number("creating") > 0 && absl::Now() < deadline);
   Complain(ledger_.Settle(LookAt(client, ledger_)));
-  const Response stats = client.Ask(R"({"op":"stats"})");
   if (stats.Kind() != "ok" || stats.Number("quarantined") != 0) {
     Complain(absl::StrCat("has set objects aside: ", stats.line));
   }
@@ -128,6 +135,31 @@ void CrashRounds::WorkUntilDeath() {
   node_.Kill();
   writers.Join();
   Complain(writers.Complaints());
+}
+
+void CrashRounds::WorkWithAFault() {
+  const uint64_t first = 1 + random_() % 60;
+  const uint64_t last = OneIn(2) ? first : first + random_() % 10;
+  const std::string rule = absl::StrCat(plan_.fault, " ", kAnyStep.selector, " ", first, "-", last);
+  what_happened_ = absl::StrCat("after ", rule);
+  SetRules({rule});
+  Writers::Options options = plan_.writers;
+  options.faults = {"io", "capacity"};
+  options.faults_are_open = first != last;
+  {
+    Writers writers(node_, ledger_, options, random_());
+    const uint64_t enough = ledger_.answered() + 60;
+    while (!writers.Ended() && ledger_.answered() < enough) {
+      absl::SleepFor(absl::Microseconds(100));
+    }
+    if (writers.Ended()) Complain("the node has gone");
+    writers.Stop();
+    writers.Join();
+    Complain(writers.Complaints());
+  }
+  if (!complaints_.empty()) return;
+  SetRules({});
+  CheckObjects();
 }
 
 void CrashRounds::LosePowerMaybe() {

@@ -35,6 +35,9 @@ struct CrashPlan {
   std::vector<Step> steps;
   // In force all the time; not on a real disk.
   std::vector<std::string> rules;
+  // An error, "EIO", that a single call or a few in a row fail with while clients work; they may be
+  // told so. Where there are several, what a failed change came to is open until the node is asked.
+  std::string fault;
   // No library between the node and its disk: only kKill, and no steps.
   bool real_disk = false;
   Writers::Options writers;
@@ -58,6 +61,7 @@ class CrashRounds {
   void CheckObjects();
   void StopAndCheck();
   void WorkUntilDeath();
+  void WorkWithAFault();
   void LosePowerMaybe();
 
   void SetRules(std::vector<std::string> rules);

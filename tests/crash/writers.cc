@@ -60,8 +60,7 @@ class Writers::Writer {
     const std::string kind = answer.Kind();
     if (kind.empty()) {
       gone_ = true;
-    } else if (kind != "ok" && !absl::c_linear_search(expected, kind) &&
-               !absl::c_linear_search(writers_.options_.faults, kind)) {
+    } else if (kind != "ok" && !absl::c_linear_search(expected, kind) && !IsFault(kind)) {
       // A node that drains says so and closes.
       if (kind != "unavailable") Complain(absl::StrCat(line, ": ", answer.line));
     }
@@ -154,11 +153,7 @@ class Writers::Writer {
         absl::StrCat(R"({"op":"seal","lease_id":")", lease, R"(","meta":)", object.Metadata(), "}"),
         {});
     if (kind.empty()) return;
-    if (kind == "ok") {
-      ledger_.Sealed(object.version);
-    } else {
-      ledger_.Refused(object.version);
-    }
+    Settle(object.version, kind, &Ledger::Sealed);
     if (!OneIn(10)) Ask(LeaseLine("release", lease), {});
   }
 
@@ -223,9 +218,13 @@ class Writers::Writer {
   void Settle(Version version, const std::string& kind, void (Ledger::*done)(Version)) {
     if (kind == "ok") {
       (ledger_.*done)(version);
-    } else if (!kind.empty()) {
+    } else if (!kind.empty() && !(writers_.options_.faults_are_open && IsFault(kind))) {
       ledger_.Refused(version);
     }
+  }
+
+  bool IsFault(const std::string& kind) const {
+    return absl::c_linear_search(writers_.options_.faults, kind);
   }
 
   Writers& writers_;

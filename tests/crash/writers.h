@@ -24,6 +24,8 @@ class Writers {
     size_t objects = 25;
     // The kinds of error that a client may be told besides those of its own doing.
     std::vector<std::string> faults;
+    // After such an error a change may have happened or not.
+    bool faults_are_open = false;
   };
 
   // Starts them. Both must outlive this.
