@@ -1,31 +1,67 @@
 #include "engine.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 
 namespace packice {
+namespace {
+
+// Lists that an object moved under, before the next one keeps objects from moving.
+constexpr int kListAttempts = 3;
+
+}  // namespace
 
 LocalPeer::Engine::Engine(std::unique_ptr<BlobStore> store, std::unique_ptr<LeaseTable> leases,
-                          std::unique_ptr<EvictionPolicy> policy, LocalPeerOptions options)
+                          std::unique_ptr<EvictionPolicy> policy, LocalPeerOptions options,
+                          std::unique_ptr<Archive> archive, std::unique_ptr<Executor> executor)
     : capacity_(options.capacity),
+      verify_reads_(options.verify_reads),
       clock_(*options.clock),
       random_(*options.random),
       events_(*options.events),
+      log_(std::move(options.log)),
       store_(std::move(store)),
       leases_(std::move(leases)),
-      policy_(std::move(policy)) {
+      policy_(std::move(policy)),
+      archive_(std::move(archive)),
+      executor_(std::move(executor)) {
   if (options.background_reaper) {
     reaper_ = std::make_unique<Reaper>(clock_, [this] { return RunDue(); });
   }
 }
 
 LocalPeer::Engine::~Engine() {
+  stopping_.store(true, std::memory_order_relaxed);
   reaper_.reset();
+  AwaitIdle();
   for (Waiter& waiter : waits_.TakeAll()) {
     std::move(waiter.done)(MakeError(ErrorKind::kUnavailable, "the node is shutting down"));
   }
+}
+
+void LocalPeer::Engine::AwaitIdle() {
+  if (executor_ != nullptr) executor_->AwaitIdle();
+}
+
+ObjectInfo LocalPeer::Engine::InfoOf(const Record& record) const {
+  ObjectInfo info;
+  if (record.object != nullptr) {
+    const Object& object = *record.object;
+    info.metadata = object.metadata();
+    info.created_at = object.created_at();
+    if (record.sealed()) info.sealed_at = object.sealed_at();
+    for (const auto& blob : object.blobs()) info.blob_sizes.push_back(blob->size());
+  } else if (record.sealed()) {
+    info = archive_->Info(record.id, record.rest.view());
+  } else {
+    info.created_at = record.custody->created_at;
+  }
+  info.object_id = record.id;
+  info.state = record.sealed() ? ObjectState::kSealed : ObjectState::kCreating;
+  info.leases = record.leases;
+  if (record.expiration != nullptr) info.expires_at = record.expiration->expires_at;
+  return info;
 }
 
 absl::StatusOr<ObjectInfo> LocalPeer::Engine::Stat(const ObjectId& object_id) {
@@ -33,10 +69,10 @@ absl::StatusOr<ObjectInfo> LocalPeer::Engine::Stat(const ObjectId& object_id) {
   Stripe& stripe = objects_.StripeOf(object_id);
   MutexLock lock(stripe.mutex);
   const Record* record = stripe.Find(object_id);
-  if (record == nullptr) {
+  if (record == nullptr || record->IsOverAt(clock_.Now())) {
     return MakeError(ErrorKind::kNotFound, absl::StrCat("no object ", object_id.ToQuoted()));
   }
-  return record->Info();
+  return InfoOf(*record);
 }
 
 absl::StatusOr<ListPage> LocalPeer::Engine::List(const ListRequest& request) {
@@ -45,7 +81,19 @@ absl::StatusOr<ListPage> LocalPeer::Engine::List(const ListRequest& request) {
                      absl::StrCat("a list's limit is 1 to ", ListRequest::kMaxLimit));
   }
   if (AnythingDue()) RunDue();
-  return objects_.List(request);
+  const Instant now = clock_.Now();
+  const auto info_of = [&](const Record& record) -> absl::optional<ObjectInfo> {
+    if (record.IsOverAt(now)) return absl::nullopt;
+    return InfoOf(record);
+  };
+  // An object that moves while the stripes are walked might be seen twice, or not at all.
+  for (int i = 0; i < kListAttempts; ++i) {
+    const uint64_t before = moves_.load(std::memory_order_acquire);
+    ListPage page = objects_.List(request, info_of);
+    if (moves_.load(std::memory_order_acquire) == before) return page;
+  }
+  MutexLock lock(moving_mutex_);
+  return objects_.List(request, info_of);
 }
 
 PeerStats LocalPeer::Engine::Stats() {
@@ -66,78 +114,19 @@ PeerStats LocalPeer::Engine::Stats() {
   stats.capacity = capacity_;
   stats.evictions = evictions_.load(std::memory_order_relaxed);
   stats.expired_objects = expired_objects_.load(std::memory_order_relaxed);
+  stats.quarantined = quarantined_.load(std::memory_order_relaxed);
   stats.expired_leases = expired_leases_.load(std::memory_order_relaxed);
   stats.waiting = waits_.count();
   return stats;
 }
 
-absl::Status LocalPeer::Engine::Reserve(uint64_t bytes, OperationId operation) {
-  if (!capacity_.has_value()) {
-    used_.fetch_add(bytes, std::memory_order_relaxed);
-    return absl::OkStatus();
-  }
-  if (bytes > *capacity_) {
-    return MakeError(ErrorKind::kCapacity,
-                     absl::StrCat("an object of ", bytes, " bytes does not fit into a capacity of ",
-                                  *capacity_));
-  }
-  uint64_t used = used_.load(std::memory_order_relaxed);
-  while (true) {
-    if (used <= *capacity_ - bytes) {
-      if (used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed)) {
-        return absl::OkStatus();
-      }
-      continue;
-    }
-    if (CanMakeRoom(bytes)) {
-      // Another thread may have taken the last victim and not yet its bytes away.
-      if (!EvictOne(operation)) std::this_thread::yield();
-    } else if (AnythingDue()) {
-      RunDue();
-    } else if (used_.load(std::memory_order_relaxed) == used) {
-      break;
-    }
-    used = used_.load(std::memory_order_relaxed);
-  }
-  return MakeError(
-      ErrorKind::kCapacity,
-      absl::StrCat("no room for ", bytes, " bytes: ", used, " of ", *capacity_,
-                   " are leased or being written; release some or raise the capacity"));
-}
-
-bool LocalPeer::Engine::CanMakeRoom(uint64_t bytes) {
-  uint64_t evictable = 0;
-  for (const Stripe& stripe : objects_.stripes()) {
-    evictable += stripe.evictable.load(std::memory_order_acquire);
-  }
-  // Last: what is not evictable any more has been credited by now (Retire).
-  const uint64_t used = used_.load(std::memory_order_relaxed);
-  return used - std::min(used, evictable) <= *capacity_ - bytes;
-}
-
-bool LocalPeer::Engine::EvictOne(OperationId operation) {
-  while (absl::optional<Victim> victim = policy_->Evict()) {
-    Aftermath aftermath;
-    Stripe& stripe = objects_.StripeOf(victim->object_id);
-    {
-      MutexLock lock(stripe.mutex);
-      Record* record = stripe.Find(victim->object_id, victim->incarnation);
-      // Leased or gone meanwhile: the policy hears of that by itself.
-      if (record == nullptr || record->leases > 0) continue;
-      evictions_.fetch_add(1, std::memory_order_relaxed);
-      Retire(stripe, *record, EventKind::kEvicted, operation, aftermath);
-    }
-    Finish(std::move(aftermath));
-    return true;
-  }
-  return false;
-}
-
 Instant LocalPeer::Engine::NextDeadline() const {
   Instant next = std::min(leases_->NextDeadline(), waits_.NextDeadline());
-  if (any_expiries_.load(std::memory_order_acquire)) {
-    MutexLock lock(expiries_mutex_);
-    if (!expiries_.empty()) next = std::min(next, expiries_.begin()->deadline);
+  if (any_expirations_.load(std::memory_order_acquire)) {
+    MutexLock lock(expirations_mutex_);
+    if (!expirations_.empty()) {
+      next = std::min(next, (*expirations_.begin())->expiration->deadline);
+    }
   }
   return next;
 }
@@ -146,8 +135,31 @@ void LocalPeer::Engine::Expect(Instant deadline) {
   if (reaper_ != nullptr && deadline != absl::InfiniteDuration()) reaper_->Expect(deadline);
 }
 
+void LocalPeer::Engine::WatchExpiration(Record& record) {
+  if (record.expiration == nullptr || record.expiration->queued) return;
+  {
+    MutexLock lock(expirations_mutex_);
+    record.expiration->queued = true;
+    expirations_.insert(&record);
+    any_expirations_.store(true, std::memory_order_release);
+  }
+  Expect(record.expiration->deadline);
+}
+
+void LocalPeer::Engine::ForgetExpiration(Record& record) {
+  if (record.expiration == nullptr || !record.expiration->queued) return;
+  MutexLock lock(expirations_mutex_);
+  record.expiration->queued = false;
+  expirations_.erase(&record);
+  any_expirations_.store(!expirations_.empty(), std::memory_order_release);
+}
+
 void LocalPeer::Engine::Publish(EventKind kind, OperationId operation, const Record& record) {
-  events_.Publish(Event{kind, operation, record.id, record.charged});
+  uint64_t size = record.charged;
+  if (archive_ != nullptr) {  // there an object is charged with more than its size
+    size = record.sealed() ? InfoOf(record).size() : record.custody->declared;
+  }
+  events_.Publish(Event{kind, operation, record.id, size});
 }
 
 }  // namespace packice

@@ -55,24 +55,37 @@ void LocalPeer::Engine::Acquire(AcquireRequest request, Done<absl::StatusOr<Gran
   Stripe& stripe = objects_.StripeOf(request.object_id);
   while (true) {
     Attempt attempt;
+    absl::optional<Place> check;
     {
       MutexLock lock(stripe.mutex);
       attempt = Try(stripe, request);
-      if (attempt.result == Attempt::kBlocked && request.wait > absl::ZeroDuration()) {
-        const Instant deadline = clock_.Now() + request.wait;
-        waits_.Add(Waiter{std::move(request), std::move(done), deadline});
-        Expect(deadline);
-        return;
+      const bool waits =
+          attempt.result == Attempt::kChanging || attempt.result == Attempt::kUnchecked ||
+          (attempt.result == Attempt::kBlocked && request.wait > absl::ZeroDuration());
+      if (attempt.result == Attempt::kUnchecked) {
+        check = Place{request.object_id, attempt.incarnation};
       }
+      if (waits) Await(std::move(request), std::move(done));
+      if (waits && !check.has_value()) return;
+    }
+    if (check.has_value()) {
+      return OnMedium([this, place = *std::move(check)] { CheckObject(place); });
     }
     if (attempt.result == Attempt::kStarted) {
-      Aftermath aftermath;
-      Settle(Waiter{std::move(request), std::move(done), Instant()}, std::move(attempt), aftermath);
-      return Finish(std::move(aftermath));
+      return StartCreate(Waiter{std::move(request), std::move(done), Instant()},
+                         std::move(attempt));
     }
     if (attempt.result != Attempt::kDue) return std::move(done)(std::move(attempt.answer));
     RunDue();
   }
+}
+
+void LocalPeer::Engine::Await(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+  // Without a wait, what is awaited is a change that is under way, and that ends by itself.
+  const Instant deadline =
+      request.wait > absl::ZeroDuration() ? clock_.Now() + request.wait : absl::InfiniteDuration();
+  waits_.Add(Waiter{std::move(request), std::move(done), deadline});
+  Expect(deadline);
 }
 
 LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireRequest& request) {
@@ -84,44 +97,58 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireR
         Attempt::kAnswered,
         MakeError(ErrorKind::kNotFound, absl::StrCat("no object ", request.object_id.ToQuoted()))};
   }
-  if (record->phase != Phase::kSealed) {
+  if (!record->sealed()) {
     return Blocked(request.access == Access::kRead ? ErrorKind::kNotSealed : ErrorKind::kBusy,
                    request);
   }
-  if (record->deadline != absl::InfiniteDuration() && record->deadline <= clock_.Now()) {
-    return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
+  if (record->change != Change::kNone) return {Attempt::kChanging, absl::StatusOr<Grant>()};
+  if (record->IsOverAt(clock_.Now())) return {Attempt::kDue, absl::StatusOr<Grant>()};
+  if (record->archived && record->object == nullptr && (verify_reads_ || !record->checked)) {
+    BeginChange(stripe, *record, Change::kChecking);
+    return {Attempt::kUnchecked, absl::StatusOr<Grant>(), record->incarnation};
   }
   absl::StatusOr<Grant> grant = GrantLease(stripe, *record, request);
   if (!grant.ok() && KindOf(grant.status()) == ErrorKind::kBusy) {
     return Blocked(ErrorKind::kBusy, request);
   }
   if (grant.ok() && request.access == Access::kRead) ++stripe.hits;
-  if (grant.ok() && request.access == Access::kWrite) record->writer = grant->lease.id;
+  if (grant.ok() && request.access == Access::kWrite) {
+    if (record->custody == nullptr) record->custody = std::make_unique<Custody>();
+    record->custody->lease = grant->lease.id;
+  }
   return {Attempt::kAnswered, std::move(grant)};
 }
 
 LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
                                                         const AcquireRequest& request) {
   if (Record* record = stripe.Find(request.object_id); record != nullptr) {
-    if (record->phase != Phase::kSealed) return Blocked(ErrorKind::kBusy, request);
-    if (record->deadline <= clock_.Now()) return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
+    if (!record->sealed()) return Blocked(ErrorKind::kBusy, request);
+    if (record->change != Change::kNone) return {Attempt::kChanging, absl::StatusOr<Grant>()};
+    if (record->IsOverAt(clock_.Now())) return {Attempt::kDue, absl::StatusOr<Grant>()};
     return {Attempt::kAnswered, MakeError(ErrorKind::kAlreadyExists,
                                           absl::StrCat("object ", record->id.ToQuoted(),
                                                        " exists; sealed objects never change"))};
   }
+  if (stripe.arriving.contains(request.object_id)) {
+    return {Attempt::kChanging, absl::StatusOr<Grant>()};
+  }
   auto record = std::make_unique<Record>();
   record->id = request.object_id;
-  record->incarnation = next_incarnation_.fetch_add(1, std::memory_order_relaxed);
-  record->created_at = clock_.WallTime();
-  record->ttl = request.object_ttl;
-  record->growing = request.blob_sizes.empty();
+  record->incarnation = archive_ != nullptr
+                            ? archive_->NextSerial()
+                            : next_incarnation_.fetch_add(1, std::memory_order_relaxed);
+  record->custody = std::make_unique<Custody>();
+  record->custody->created_at = clock_.WallTime();
+  record->custody->ttl = request.object_ttl;
+  record->custody->declared = TotalSize(request);
+  record->custody->growing = request.blob_sizes.empty();
   absl::StatusOr<Grant> grant = GrantLease(stripe, *record, request);
   if (!grant.ok()) {
     // Somebody who shares the lease table creates it.
     if (KindOf(grant.status()) == ErrorKind::kBusy) return Blocked(ErrorKind::kBusy, request);
     return {Attempt::kAnswered, std::move(grant)};
   }
-  record->creator = grant->lease.id;
+  record->custody->lease = grant->lease.id;
   stripe.Insert(std::move(record));
   return {Attempt::kStarted, std::move(grant)};
 }
@@ -129,8 +156,7 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
 LocalPeer::Engine::Attempt LocalPeer::Engine::Blocked(ErrorKind kind,
                                                       const AcquireRequest& request) {
   // Whoever stands in the way may have run out of time without having been reaped yet.
-  if (leases_->NextDeadline() <= clock_.Now())
-    return Attempt{Attempt::kDue, absl::StatusOr<Grant>()};
+  if (leases_->NextDeadline() <= clock_.Now()) return {Attempt::kDue, absl::StatusOr<Grant>()};
   const absl::string_view why =
       kind == ErrorKind::kNotSealed ? " is still being created" : " is held by another lease";
   return {Attempt::kBlocked, MakeError(kind, absl::StrCat("object ", request.object_id.ToQuoted(),
@@ -153,16 +179,22 @@ absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Stripe& stripe, Record& reco
   }
   if (absl::Status status = leases_->Insert(lease); !status.ok()) return status;
   Expect(lease.deadline);
-  if (record.phase == Phase::kSealed) {
-    if (record.leases == 0) {
-      policy_->Pin(record.eviction);
-      stripe.evictable.fetch_sub(record.charged, std::memory_order_relaxed);
-    }
-    if (request.access == Access::kRead) policy_->Hit(record.eviction);
+  if (record.sealed()) {
+    Hold(stripe, record);
+    if (request.access == Access::kRead) policy_->Hit(record);
+    if (record.object == nullptr) record.object = ObjectOf(record);
   }
   ++record.leases;
   grant.object = record.object;
   return grant;
+}
+
+void LocalPeer::Engine::StartCreate(Waiter waiter, Attempt attempt) {
+  OnMedium([this, waiter = std::move(waiter), attempt = std::move(attempt)]() mutable {
+    Aftermath aftermath;
+    Settle(std::move(waiter), std::move(attempt), aftermath);
+    Finish(std::move(aftermath));
+  });
 }
 
 void LocalPeer::Engine::Settle(Waiter waiter, Attempt attempt, Aftermath& aftermath) {
@@ -174,7 +206,8 @@ void LocalPeer::Engine::Settle(Waiter waiter, Attempt attempt, Aftermath& afterm
 
 absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& request, Grant grant,
                                                       Aftermath& aftermath) {
-  const uint64_t bytes = TotalSize(request);
+  uint64_t bytes = 0;
+  for (const uint64_t size : request.blob_sizes) bytes += store_->FootprintOf(size);
   absl::Status failure = Reserve(bytes, request.operation);
   const bool charged = failure.ok();
   absl::StatusOr<Object::Blobs> blobs = Object::Blobs();
@@ -188,12 +221,12 @@ absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& requ
     MutexLock lock(stripe.mutex);
     Record& record = *stripe.Find(request.object_id, grant.lease.incarnation);
     if (charged) record.charged = bytes;
-    if (failure.ok() && record.abandoned) {
+    if (failure.ok() && record.custody->abandoned) {
       failure = MakeError(ErrorKind::kUnavailable, "the lease ended before it could be granted");
     }
     if (failure.ok()) {
       record.object = std::make_shared<Object>(request.object_id, request.metadata,
-                                               *std::move(blobs), record.created_at);
+                                               *std::move(blobs), record.custody->created_at);
       record.phase = Phase::kCreating;
       grant.object = record.object;
       Publish(EventKind::kCreated, request.operation, record);
@@ -208,11 +241,12 @@ absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& requ
 }
 
 absl::StatusOr<Object::Blobs> LocalPeer::Engine::MakeBlobs(const AcquireRequest& request) {
+  uint64_t freed = 0;
   const auto make = [&](absl::optional<uint64_t> size) {
     absl::StatusOr<std::unique_ptr<Blob>> blob = store_->CreateFor(request.object_id, size);
     // The medium may run out before the capacity does, of descriptors above all.
     while (!blob.ok() && KindOf(blob.status()) == ErrorKind::kCapacity &&
-           EvictOne(request.operation)) {
+           MakeMediumRoom(TotalSize(request), freed, request.operation)) {
       blob = store_->CreateFor(request.object_id, size);
     }
     return blob;

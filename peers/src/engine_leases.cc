@@ -10,17 +10,28 @@ namespace {
 // Reaped at a time, so that a mass expiry does not hold up what else is due.
 constexpr size_t kReapBatch = 1024;
 
-absl::Status WrongAccess(const Lease& lease, absl::string_view verb, absl::string_view needed) {
+// So few lingering objects are looked through each time; of more, as many as have come to linger
+// since.
+constexpr size_t kSweepAlways = 16;
+
+// Whether somebody shares an object, or the bytes that it had under another id, with its record.
+bool IsShared(const Object& object, long owners) {
+  return owners > 1 || std::any_of(object.blobs().begin(), object.blobs().end(),
+                                   [](const auto& blob) { return blob.use_count() > 1; });
+}
+
+}  // namespace
+
+absl::Status LocalPeer::Engine::WrongAccess(const Lease& lease, absl::string_view verb,
+                                            absl::string_view needed) {
   return MakeError(
       ErrorKind::kPermissionDenied,
       absl::StrCat("a ", AccessName(lease.access), " lease cannot ", verb, "; ", needed));
 }
 
-absl::Status Gone() {
+absl::Status LocalPeer::Engine::Gone() {
   return MakeError(ErrorKind::kLeaseExpired, "the object was taken away; the lease is over");
 }
-
-}  // namespace
 
 absl::StatusOr<Lease> LocalPeer::Engine::FindLease(const LeaseId& id, SessionId session) {
   absl::StatusOr<Lease> lease = leases_->Find(id);
@@ -32,107 +43,15 @@ absl::StatusOr<Lease> LocalPeer::Engine::FindLease(const LeaseId& id, SessionId 
   return lease;
 }
 
-absl::StatusOr<Sealed> LocalPeer::Engine::Seal(const SealRequest& request) {
+absl::StatusOr<Grant> LocalPeer::Engine::Lookup(const LeaseRequest& request) {
   absl::StatusOr<Lease> lease = FindLease(request.lease_id, request.session);
   if (!lease.ok()) return lease.status();
-  if (lease->access != Access::kCreate) return WrongAccess(*lease, "seal", "create one");
-
   Stripe& stripe = objects_.StripeOf(lease->object_id);
-  std::shared_ptr<Object> object;
-  absl::optional<absl::Duration> ttl;
-  bool growing = false;
-  uint64_t charged = 0;
-  {
-    MutexLock lock(stripe.mutex);
-    Record* record = stripe.Find(lease->object_id, lease->incarnation);
-    if (record == nullptr) return Gone();
-    if (record->phase == Phase::kSealed) {
-      return MakeError(ErrorKind::kAlreadyExists,
-                       absl::StrCat("object ", record->id.ToQuoted(), " is sealed already"));
-    }
-    if (record->phase != Phase::kCreating) {
-      return MakeError(ErrorKind::kBusy, "the object is being sealed by another request");
-    }
-    record->phase = Phase::kSealing;
-    object = record->object;
-    ttl = record->ttl;
-    growing = record->growing;
-    charged = record->charged;
-  }
-
-  // Where no size was declared, what was written needs its room now.
-  const uint64_t more = growing ? request.size.value_or(object->size()) : 0;
-  absl::Status status = more > 0 ? Reserve(more, request.operation) : absl::OkStatus();
-  if (status.ok()) {
-    status = object->Seal(request.size, request.metadata, clock_.WallTime());
-    if (!status.ok()) Credit(more);
-  }
-
-  Aftermath aftermath;
-  {
-    MutexLock lock(stripe.mutex);
-    Record& record = *stripe.Find(lease->object_id, lease->incarnation);
-    record.phase = Phase::kCreating;
-    if (status.ok()) {
-      record.charged = object->size();
-      // Reserved by what was seen before the seal; corrected by what is.
-      used_.fetch_add(record.charged - (charged + more), std::memory_order_relaxed);
-    }
-    if (record.abandoned) {
-      status = Gone();
-      Retire(stripe, record, EventKind::kAbandoned, request.operation, aftermath);
-    } else if (status.ok()) {
-      record.phase = Phase::kSealed;
-      --stripe.creating;
-      record.eviction.object_id = &record.id;
-      record.eviction.incarnation = record.incarnation;
-      record.eviction.size = record.charged;
-      policy_->Insert(record.eviction);
-      policy_->Pin(record.eviction);
-      // Fails only if the lease has just run out; whoever reaps it finds the object sealed.
-      leases_->Share(request.lease_id).IgnoreError();
-      if (ttl.has_value()) {
-        record.expires_at = clock_.WallTime() + *ttl;
-        record.deadline = clock_.Now() + *ttl;
-        MutexLock expiries_lock(expiries_mutex_);
-        expiries_.insert(Expiry{record.deadline, record.incarnation, record.id});
-        any_expiries_.store(true, std::memory_order_release);
-      }
-      Expect(record.deadline);
-      Publish(EventKind::kSealed, request.operation, record);
-      Wake(stripe, record.id, aftermath);
-    }
-  }
-  Finish(std::move(aftermath));
-  if (!status.ok()) return status;
-  return Sealed{lease->object_id, object->size()};
-}
-
-absl::Status LocalPeer::Engine::Discard(const LeaseRequest& request) {
-  absl::StatusOr<Lease> lease = FindLease(request.lease_id, request.session);
-  if (!lease.ok()) return lease.status();
-  if (lease->access == Access::kRead) {
-    return WrongAccess(*lease, "discard", "acquire the object with intent write");
-  }
-  Aftermath aftermath;
-  {
-    Stripe& stripe = objects_.StripeOf(lease->object_id);
-    MutexLock lock(stripe.mutex);
-    Record* record = stripe.Find(lease->object_id, lease->incarnation);
-    if (record != nullptr && record->phase == Phase::kSealing) {
-      return MakeError(ErrorKind::kBusy, "the object is being sealed by another request");
-    }
-    if (!leases_->Remove(request.lease_id).has_value()) return Gone();
-    if (record == nullptr) return absl::OkStatus();
-    // Through another lease it may have lost its id already.
-    if (stripe.Find(lease->object_id) == record) {
-      Retire(stripe, *record, EventKind::kDiscarded, request.operation, aftermath);
-      record = stripe.Find(lease->object_id, lease->incarnation);
-    }
-    Unlease(stripe, *record, aftermath);
-  }
-  Finish(std::move(aftermath));
-  return absl::OkStatus();
+  MutexLock lock(stripe.mutex);
+  const Record* record = stripe.Find(lease->object_id, lease->incarnation);
+  // Without an object it has not been granted yet.
+  if (record == nullptr || record->object == nullptr) return Gone();
+  return Grant{*std::move(lease), record->object};
 }
 
 absl::Status LocalPeer::Engine::Release(const LeaseRequest& request) {
@@ -166,11 +85,12 @@ void LocalPeer::Engine::LeaseEnded(const Lease& lease, OperationId operation, bo
   Stripe& stripe = objects_.StripeOf(lease.object_id);
   MutexLock lock(stripe.mutex);
   if (expired) events_.Publish(Event{EventKind::kLeaseExpired, operation, lease.object_id, 0});
+  if (!stripe.departed.empty() && stripe.departed.erase(lease.id) > 0) return;
   Record* record = stripe.Find(lease.object_id, lease.incarnation);
   if (record == nullptr) return;
-  if (lease.id == record->creator && record->phase != Phase::kSealed) {
+  if (!record->sealed() && lease.id == record->custody->lease) {
     if (record->phase != Phase::kCreating) {
-      record->abandoned = true;
+      record->custody->abandoned = true;
       --record->leases;
       return;
     }
@@ -185,68 +105,126 @@ void LocalPeer::Engine::Unlease(Stripe& stripe, Record& record, Aftermath& after
   if (--record.leases > 0) return;
   const auto detached = stripe.detached.find(record.incarnation);
   if (detached == stripe.detached.end()) {
-    if (record.phase == Phase::kSealed) {
-      policy_->Unpin(record.eviction);
-      stripe.evictable.fetch_add(record.charged, std::memory_order_relaxed);
-    }
+    if (record.sealed()) Rest(stripe, record, aftermath);
     return;
   }
+  if (record.archived) return;  // whoever takes it out of the archive does the rest
   Credit(record.charged);
   aftermath.garbage.push_back(std::move(detached->second));
   stripe.detached.erase(detached);
 }
 
-void LocalPeer::Engine::Retire(Stripe& stripe, Record& record, EventKind why, OperationId operation,
-                               Aftermath& aftermath) {
-  // Nobody was told of what is still being reserved.
-  if (record.phase != Phase::kReserving) Publish(why, operation, record);
-  if (record.phase == Phase::kSealed) {
-    policy_->Remove(record.eviction);
+void LocalPeer::Engine::Hold(Stripe& stripe, Record& record) {
+  if (record.held) return;
+  record.held = true;
+  policy_->Pin(record);
+  stripe.evictable.fetch_sub(record.charged, std::memory_order_relaxed);
+}
+
+void LocalPeer::Engine::Rest(Stripe& stripe, Record& record, Aftermath& aftermath) {
+  if (!record.held || record.leases > 0 || record.change != Change::kNone) return;
+  record.held = false;
+  record.custody.reset();
+  policy_->Unpin(record);
+  stripe.evictable.fetch_add(record.charged, std::memory_order_relaxed);
+  // Whoever still shares an archived object keeps it open, so that its bytes can only go when he
+  // lets go of them.
+  if (!record.archived || record.object == nullptr) return;
+  if (!record.lingering && !IsShared(*record.object, record.object.use_count())) {
+    aftermath.closed.push_back(std::move(record.object));
+  } else if (!record.lingering) {
+    record.lingering = true;
+    stripe.lingering.push_back(&record);
   }
-  if (record.leases == 0) {
-    // In this order: who looks for room between the two sees it twice, never not at all
-    // (CanMakeRoom).
-    Credit(record.charged);
-    if (record.phase == Phase::kSealed) {
-      stripe.evictable.fetch_sub(record.charged, std::memory_order_release);
+  if (!stripe.lingering.empty()) Sweep(stripe, aftermath);
+}
+
+void LocalPeer::Engine::Sweep(Stripe& stripe, Aftermath& aftermath) {
+  auto& lingering = stripe.lingering;
+  if (lingering.size() > kSweepAlways && lingering.size() < stripe.sweep_at) return;
+  const auto lingers = [&aftermath](Record* record) {
+    if (record->leases == 0 && record->change == Change::kNone) {
+      if (IsShared(*record->object, record->object.use_count())) return true;
+      aftermath.closed.push_back(std::move(record->object));
     }
-  }
-  if (record.deadline != absl::InfiniteDuration()) {
-    MutexLock lock(expiries_mutex_);
-    expiries_.erase(Expiry{record.deadline, record.incarnation, ObjectId()});
-    any_expiries_.store(!expiries_.empty(), std::memory_order_release);
-  }
-  // A lease to discard what is gone must not keep the next object from its id.
-  if (record.writer != LeaseId()) leases_->Share(record.writer).IgnoreError();
-  std::unique_ptr<Record> extracted = stripe.Extract(record);
-  if (record.leases > 0) {
-    stripe.detached.emplace(record.incarnation, std::move(extracted));
-  } else {
-    aftermath.garbage.push_back(std::move(extracted));
-  }
-  Wake(stripe, record.id, aftermath);
+    record->lingering = false;
+    return false;
+  };
+  lingering.erase(std::stable_partition(lingering.begin(), lingering.end(), lingers),
+                  lingering.end());
+  stripe.sweep_at = 2 * lingering.size();
 }
 
 void LocalPeer::Engine::Wake(Stripe& stripe, const ObjectId& object_id, Aftermath& aftermath) {
   if (!waits_.Any()) return;
+  const auto is_changing = [&](const Attempt& attempt) {
+    if (attempt.result == Attempt::kUnchecked) {
+      aftermath.checks.push_back({object_id, attempt.incarnation});
+    }
+    return attempt.result == Attempt::kChanging || attempt.result == Attempt::kUnchecked;
+  };
   for (const Access access : {Access::kCreate, Access::kWrite, Access::kRead}) {
     while (const AcquireRequest* request = waits_.First(object_id, access)) {
       Attempt attempt = Try(stripe, *request);
       // What stands in the way of one stands in the way of all behind it.
-      if (attempt.result == Attempt::kBlocked || attempt.result == Attempt::kDue) break;
+      if (attempt.result == Attempt::kBlocked || attempt.result == Attempt::kDue ||
+          is_changing(attempt)) {
+        break;
+      }
       aftermath.attempts.emplace_back(waits_.TakeFirst(object_id, access), std::move(attempt));
     }
+  }
+  // The change that these waited for is over. For what else is in their way they do not wait.
+  while (const AcquireRequest* request = waits_.FirstImpatient(object_id)) {
+    Attempt attempt = Try(stripe, *request);
+    if (is_changing(attempt)) break;
+    if (attempt.result == Attempt::kDue) {
+      aftermath.dues.push_back(object_id);
+      break;
+    }
+    aftermath.attempts.emplace_back(waits_.TakeFirstImpatient(object_id), std::move(attempt));
   }
 }
 
 void LocalPeer::Engine::Finish(Aftermath aftermath) {
-  aftermath.garbage.clear();
-  while (!aftermath.attempts.empty()) {
+  while (!aftermath.empty()) {
     Aftermath next;
+    FinishOnMedium(aftermath);
     for (auto& [waiter, attempt] : aftermath.attempts) {
-      Settle(std::move(waiter), std::move(attempt), next);
+      if (attempt.result == Attempt::kStarted && executor_ != nullptr) {
+        StartCreate(std::move(waiter), std::move(attempt));
+      } else {
+        Settle(std::move(waiter), std::move(attempt), next);
+      }
+    }
+    for (const ObjectId& object_id : aftermath.dues) {
+      RunDue();
+      Stripe& stripe = objects_.StripeOf(object_id);
+      MutexLock lock(stripe.mutex);
+      Wake(stripe, object_id, next);
     }
     aftermath = std::move(next);
+  }
+}
+
+void LocalPeer::Engine::FinishOnMedium(Aftermath& aftermath) {
+  if (executor_ != nullptr && !aftermath.garbage.empty()) {
+    {
+      MutexLock lock(backlog_mutex_);
+      for (auto& record : aftermath.garbage) garbage_.push_back(std::move(record));
+    }
+    OnMedium([this] { Bury(); });
+  }
+  aftermath.garbage.clear();
+  for (Place& place : aftermath.removals) {
+    {
+      MutexLock lock(backlog_mutex_);
+      expired_.push_back(std::move(place));
+    }
+    OnMedium([this] { RemoveExpired(); });
+  }
+  for (Place& place : aftermath.checks) {
+    OnMedium([this, place = std::move(place)] { CheckObject(place); });
   }
 }
 
@@ -279,19 +257,6 @@ void LocalPeer::Engine::EndSession(SessionId session) {
   Finish(std::move(aftermath));
 }
 
-void LocalPeer::Engine::ExpireObject(const ObjectId& object_id, uint64_t incarnation) {
-  Aftermath aftermath;
-  {
-    Stripe& stripe = objects_.StripeOf(object_id);
-    MutexLock lock(stripe.mutex);
-    Record* record = stripe.Find(object_id);
-    if (record == nullptr || record->incarnation != incarnation) return;
-    expired_objects_.fetch_add(1, std::memory_order_relaxed);
-    Retire(stripe, *record, EventKind::kExpired, OperationId::kNone, aftermath);
-  }
-  Finish(std::move(aftermath));
-}
-
 Instant LocalPeer::Engine::RunDue() {
   const Instant now = clock_.Now();
   while (true) {
@@ -305,16 +270,16 @@ Instant LocalPeer::Engine::RunDue() {
     if (expired.size() < kReapBatch) break;
   }
   EndWaits(waits_.DueBy(now), ErrorKind::kTimeout, " took longer than it was given");
-  if (any_expiries_.load(std::memory_order_acquire)) {
-    std::vector<Expiry> due;
+  if (any_expirations_.load(std::memory_order_acquire)) {
+    std::vector<Place> due;
     {
-      MutexLock lock(expiries_mutex_);
-      for (const Expiry& expiry : expiries_) {
-        if (expiry.deadline > now) break;
-        due.push_back(expiry);
+      MutexLock lock(expirations_mutex_);
+      for (const Record* record : expirations_) {
+        if (record->expiration->deadline > now) break;
+        due.push_back({record->id, record->incarnation});
       }
     }
-    for (const Expiry& expiry : due) ExpireObject(expiry.object_id, expiry.incarnation);
+    for (const Place& place : due) ExpireObject(place);
   }
   return NextDeadline();
 }

@@ -26,7 +26,6 @@ LruPolicy::LruPolicy() {
 
 void LruPolicy::Stripe::Append(EvictionEntry& entry) {
   entry.stamp = NextStamp();
-  entry.queued = true;
   entry.next = &head;
   entry.previous = head.previous;
   entry.previous->next = &entry;
@@ -35,10 +34,10 @@ void LruPolicy::Stripe::Append(EvictionEntry& entry) {
 }
 
 void LruPolicy::Stripe::Unlink(EvictionEntry& entry) {
-  if (!entry.queued) return;
-  entry.queued = false;
+  if (entry.previous == nullptr) return;
   entry.previous->next = entry.next;
   entry.next->previous = entry.previous;
+  entry.previous = entry.next = nullptr;
   oldest.store(head.next == &head ? kNone : head.next->stamp, std::memory_order_relaxed);
 }
 
@@ -47,7 +46,7 @@ void LruPolicy::Insert(EvictionEntry& entry) { Unpin(entry); }
 void LruPolicy::Hit(EvictionEntry& entry) {
   Stripe& stripe = StripeOf(entry);
   MutexLock lock(stripe.mutex);
-  if (!entry.queued) return;
+  if (entry.previous == nullptr) return;
   stripe.Unlink(entry);
   stripe.Append(entry);
 }
@@ -83,7 +82,7 @@ absl::optional<Victim> LruPolicy::Evict() {
     EvictionEntry& entry = *oldest->head.next;
     if (&entry == &oldest->head) continue;  // taken by another thread meanwhile
     oldest->Unlink(entry);
-    return Victim{*entry.object_id, entry.incarnation};
+    return Victim{entry.id, entry.incarnation};
   }
 }
 

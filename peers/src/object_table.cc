@@ -1,31 +1,17 @@
 #include "object_table.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/match.h"
 
 namespace packice {
 
-ObjectInfo ObjectRecord::Info() const {
-  ObjectInfo info;
-  info.object_id = id;
-  info.state = phase == Phase::kSealed ? ObjectState::kSealed : ObjectState::kCreating;
-  info.leases = leases;
-  info.created_at = created_at;
-  info.expires_at = expires_at;
-  if (object == nullptr) return info;
-  info.metadata = object->metadata();
-  if (info.state == ObjectState::kSealed) info.sealed_at = object->sealed_at();
-  for (const auto& blob : object->blobs()) info.blob_sizes.push_back(blob->size());
-  return info;
-}
-
 ObjectRecord* ObjectTable::Stripe::Find(const ObjectId& id) {
   const auto it = live.find(id.bytes());
-  return it == live.end() ? nullptr : it->second.get();
+  return it == live.end() ? nullptr : it->get();
 }
 
 ObjectRecord* ObjectTable::Stripe::Find(const ObjectId& id, uint64_t incarnation) {
@@ -38,22 +24,23 @@ ObjectRecord* ObjectTable::Stripe::Find(const ObjectId& id, uint64_t incarnation
 
 ObjectRecord& ObjectTable::Stripe::Insert(std::unique_ptr<ObjectRecord> record) {
   ObjectRecord& inserted = *record;
-  ++creating;
-  order.insert(inserted.id.bytes());
-  live.emplace(inserted.id.bytes(), std::move(record));
+  if (!inserted.sealed()) ++creating;
+  order.insert(&inserted);
+  live.insert(std::move(record));
   return inserted;
 }
 
 std::unique_ptr<ObjectRecord> ObjectTable::Stripe::Extract(ObjectRecord& record) {
-  if (record.phase != Phase::kSealed) --creating;
-  order.erase(record.id.bytes());
-  const auto it = live.find(record.id.bytes());
-  std::unique_ptr<ObjectRecord> extracted = std::move(it->second);
-  live.erase(it);
-  return extracted;
+  if (!record.sealed()) --creating;
+  if (record.lingering) {
+    record.lingering = false;
+    lingering.erase(std::find(lingering.begin(), lingering.end(), &record));
+  }
+  order.erase(&record);
+  return std::move(live.extract(live.find(record.id.bytes())).value());
 }
 
-ListPage ObjectTable::List(const ListRequest& request) {
+ListPage ObjectTable::List(const ListRequest& request, InfoOf info_of) {
   // The smallest `limit + 1` ids over all stripes, as a heap with the largest on top. A stripe is
   // left as soon as its next id is too large, so that a page costs a few pages' worth of steps, not
   // the whole table.
@@ -66,10 +53,13 @@ ListPage ObjectTable::List(const ListRequest& request) {
     MutexLock lock(stripe.mutex);
     auto it = stripe.order.lower_bound(std::max<absl::string_view>(request.prefix, request.after));
     for (; it != stripe.order.end(); ++it) {
-      if (*it == absl::string_view(request.after) && !request.after.empty()) continue;
-      if (!absl::StartsWith(*it, request.prefix)) break;
-      if (heap.size() == wanted && heap.front().object_id.bytes() < *it) break;
-      heap.push_back(stripe.live.find(*it)->second->Info());
+      const absl::string_view id = (*it)->id.bytes();
+      if (id == absl::string_view(request.after) && !request.after.empty()) continue;
+      if (!absl::StartsWith(id, request.prefix)) break;
+      if (heap.size() == wanted && heap.front().object_id.bytes() < id) break;
+      absl::optional<ObjectInfo> info = info_of(**it);
+      if (!info.has_value()) continue;
+      heap.push_back(*std::move(info));
       std::push_heap(heap.begin(), heap.end(), by_id);
       if (heap.size() > wanted) {
         std::pop_heap(heap.begin(), heap.end(), by_id);
@@ -85,6 +75,18 @@ ListPage ObjectTable::List(const ListRequest& request) {
   }
   page.objects = std::move(heap);
   return page;
+}
+
+StripePairLock::StripePairLock(ObjectTable::Stripe& a, ObjectTable::Stripe& b)
+    : first_(std::less<>()(&a, &b) ? a.mutex : b.mutex),
+      second_(&a == &b ? nullptr : (std::less<>()(&a, &b) ? &b.mutex : &a.mutex)) {
+  first_.Lock();
+  if (second_ != nullptr) second_->Lock();
+}
+
+StripePairLock::~StripePairLock() {
+  if (second_ != nullptr) second_->Unlock();
+  first_.Unlock();
 }
 
 }  // namespace packice

@@ -1,7 +1,11 @@
 // The engine's record of every object, kept in stripes by a hash of the id. Owned by one LocalPeer.
 //
 // A record is touched only under its stripe's lock. Objects that were discarded, evicted or expired
-// while leased stay in their stripe, off the ids, until the last lease ends.
+// while leased stay in their stripe, off the ids, until the last lease ends; so do those that the
+// archive has not let go of yet.
+//
+// A record that nobody uses is what a node with a million objects has a million of: it holds as
+// little as it can. What only some objects need is allocated beside it.
 #pragma once
 
 #include <array>
@@ -9,12 +13,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "packed_bytes.h"
 #include "packice/core/lease_id.h"
 #include "packice/core/mutex.h"
 #include "packice/core/object.h"
@@ -24,49 +32,103 @@
 namespace packice {
 
 enum class Phase : uint8_t {
-  kReserving,  // the CREATE lease exists, room and blobs are being made
-  kCreating,   // the creator writes
-  kSealing,    // the blobs are being frozen
+  kReserving,   // the CREATE lease exists, room and blobs are being made
+  kCreating,    // the creator writes
+  kSealing,     // the blobs are being frozen
+  kCommitting,  // the archive is taking the object in
   kSealed,
 };
 
-struct ObjectRecord {
-  ObjectId id;
-  uint64_t incarnation = 0;
-  Phase phase = Phase::kReserving;
+// What the medium is doing to a sealed object. Whoever wants to acquire it meanwhile waits for the
+// outcome, and there is never more than one at a time.
+enum class Change : uint8_t { kNone, kChecking, kRemoving, kRelocating };
+
+// Of an object that somebody creates or writes.
+struct Custody {
+  LeaseId lease;  // the creator's; once sealed, the last WRITE lease that was granted
+  absl::Time created_at;
+  absl::optional<absl::Duration> ttl;  // the object's own, from Seal on
+  uint64_t declared = 0;               // bytes
+  bool growing = false;                // created without a size: Seal sets it
   // The creator's lease ended while room was being made or the blobs were being frozen: whoever
   // does that takes the object away when it is done.
   bool abandoned = false;
-  uint32_t leases = 0;             // live ones
-  bool growing = false;            // created without a size: Seal sets it
-  uint64_t charged = 0;            // bytes it counts for in the peer's capacity
-  std::shared_ptr<Object> object;  // null while kReserving
-  LeaseId creator;
-  LeaseId writer;  // the last one that was granted
-  absl::Time created_at;
-  absl::optional<absl::Duration> ttl;  // the object's own
-  absl::optional<absl::Time> expires_at;
-  Instant deadline = absl::InfiniteDuration();  // expires_at on the monotonic scale
-  EvictionEntry eviction;
+};
 
-  ObjectInfo Info() const;
+// Of an object with a TTL of its own.
+struct Expiration {
+  absl::Time expires_at;
+  Instant deadline;     // the same on the monotonic scale
+  bool queued = false;  // among those that the engine watches
+};
+
+struct ObjectRecord : EvictionEntry {
+  Phase phase = Phase::kReserving;
+  Change change = Change::kNone;
+  bool held : 1;                   // leased or changing: the policy has it pinned
+  bool archived : 1;               // the archive has it under `incarnation` as its serial
+  bool checked : 1;                // its bytes were there, or were made, since the start
+  bool lingering : 1;              // nobody leases it, but somebody still shares `object`
+  uint32_t leases = 0;             // live ones
+  std::shared_ptr<Object> object;  // null while kReserving, and while archived and unused
+  PackedBytes rest;                // the archive's
+  std::unique_ptr<Custody> custody;
+  std::unique_ptr<Expiration> expiration;
+
+  ObjectRecord() : held(false), archived(false), checked(false), lingering(false) {}
+
+  bool sealed() const { return phase == Phase::kSealed; }
+  bool IsOverAt(Instant now) const { return expiration != nullptr && expiration->deadline <= now; }
 };
 
 class ObjectTable {
  public:
   static constexpr size_t kStripes = 64;
 
+  // Records go by their ids, without copies of them.
+  struct ById {
+    using is_transparent = void;
+    static absl::string_view Key(absl::string_view id) { return id; }
+    static absl::string_view Key(const ObjectRecord* record) { return record->id.bytes(); }
+    static absl::string_view Key(const std::unique_ptr<ObjectRecord>& record) {
+      return record->id.bytes();
+    }
+  };
+  struct Hash : ById {
+    template <typename T>
+    size_t operator()(const T& key) const {
+      return absl::Hash<absl::string_view>()(Key(key));
+    }
+  };
+  struct Equal : ById {
+    template <typename T, typename U>
+    bool operator()(const T& a, const U& b) const {
+      return Key(a) == Key(b);
+    }
+  };
+  struct Less : ById {
+    template <typename T, typename U>
+    bool operator()(const T& a, const U& b) const {
+      return Key(a) < Key(b);
+    }
+  };
+
   struct alignas(64) Stripe {
     Mutex mutex;
-    // Keys are views of the records' own ids.
-    absl::flat_hash_map<absl::string_view, std::unique_ptr<ObjectRecord>> live
-        ABSL_GUARDED_BY(mutex);
-    absl::btree_set<absl::string_view> order ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_set<std::unique_ptr<ObjectRecord>, Hash, Equal> live ABSL_GUARDED_BY(mutex);
+    absl::btree_set<ObjectRecord*, Less> order ABSL_GUARDED_BY(mutex);
     absl::flat_hash_map<uint64_t, std::unique_ptr<ObjectRecord>> detached ABSL_GUARDED_BY(mutex);
+    // Ids that an object is being relocated to.
+    absl::flat_hash_set<ObjectId> arriving ABSL_GUARDED_BY(mutex);
+    // Leases that were over with the relocation of their object; whoever ended them has yet to come
+    // and say so.
+    absl::flat_hash_set<LeaseId> departed ABSL_GUARDED_BY(mutex);
+    std::vector<ObjectRecord*> lingering ABSL_GUARDED_BY(mutex);
+    size_t sweep_at ABSL_GUARDED_BY(mutex) = 0;    // when there are so many lingering
     uint64_t creating ABSL_GUARDED_BY(mutex) = 0;  // live records not yet kSealed
     uint64_t hits ABSL_GUARDED_BY(mutex) = 0;
     uint64_t misses ABSL_GUARDED_BY(mutex) = 0;
-    // Bytes charged for live sealed objects without a lease. Written under the lock.
+    // Bytes charged for live sealed objects that are not held. Written under the lock.
     std::atomic<uint64_t> evictable{0};
 
     // The object that has the id now, or null.
@@ -84,16 +146,31 @@ class ObjectTable {
   Stripe& StripeOf(const ObjectId& id) {
     // The top six bits: the stripe's own hash map goes by the lower ones.
     static_assert(kStripes == 64);
-    return stripes_[absl::Hash<absl::string_view>()(id.bytes()) >> 58];
+    return stripes_[Hash()(id.bytes()) >> 58];
   }
   std::array<Stripe, kStripes>& stripes() { return stripes_; }
 
-  // A page of the live objects in the byte order of their ids; locks one stripe at a time.
-  // Requires: limit > 0.
-  ListPage List(const ListRequest& request);
+  // A page of the live objects in the byte order of their ids, each as `info_of` tells it, without
+  // those for which it tells nothing; locks one stripe at a time. Requires: limit > 0.
+  using InfoOf = absl::FunctionRef<absl::optional<ObjectInfo>(const ObjectRecord&)>;
+  ListPage List(const ListRequest& request, InfoOf info_of);
 
  private:
   std::array<Stripe, kStripes> stripes_;
+};
+
+// Locks two stripes, which may be the same, always in one order.
+class ABSL_SCOPED_LOCKABLE StripePairLock {
+ public:
+  StripePairLock(ObjectTable::Stripe& a, ObjectTable::Stripe& b)
+      ABSL_EXCLUSIVE_LOCK_FUNCTION(a.mutex, b.mutex);
+  ~StripePairLock() ABSL_UNLOCK_FUNCTION();
+  StripePairLock(const StripePairLock&) = delete;
+  StripePairLock& operator=(const StripePairLock&) = delete;
+
+ private:
+  Mutex& first_;
+  Mutex* second_;  // null when there is only one
 };
 
 }  // namespace packice

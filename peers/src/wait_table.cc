@@ -13,7 +13,9 @@ void WaitTable::Add(Waiter waiter) {
   MutexLock lock(mutex_);
   const Ticket ticket = ++last_;
   const AcquireRequest& request = waiter.request;
-  by_object_[request.object_id][IndexOf(request.access)].insert(ticket);
+  Queues& queues = by_object_[request.object_id];
+  queues[IndexOf(request.access)].insert(ticket);
+  if (request.wait == absl::ZeroDuration()) queues[kImpatient].insert(ticket);
   by_deadline_.insert({waiter.deadline, ticket});
   if (request.session != SessionId::kNone) by_session_.insert({request.session, ticket});
   if (request.operation != OperationId::kNone) by_operation_.insert({request.operation, ticket});
@@ -27,6 +29,7 @@ Waiter WaitTable::TakeOut(Ticket ticket) {
   const AcquireRequest& request = waiter.request;
   const auto object = by_object_.find(request.object_id);
   object->second[IndexOf(request.access)].erase(ticket);
+  object->second[kImpatient].erase(ticket);
   if (std::all_of(object->second.begin(), object->second.end(),
                   [](const Tickets& tickets) { return tickets.empty(); })) {
     by_object_.erase(object);
@@ -38,22 +41,38 @@ Waiter WaitTable::TakeOut(Ticket ticket) {
   return std::move(waiter);
 }
 
-WaitTable::Ticket WaitTable::FirstTicket(const ObjectId& object_id, Access access) const {
+WaitTable::Ticket WaitTable::FirstTicket(const ObjectId& object_id, size_t queue) const {
   const auto object = by_object_.find(object_id);
   if (object == by_object_.end()) return 0;
-  const Tickets& tickets = object->second[IndexOf(access)];
+  const Tickets& tickets = object->second[queue];
   return tickets.empty() ? 0 : *tickets.begin();
 }
 
-const AcquireRequest* WaitTable::First(const ObjectId& object_id, Access access) const {
+const AcquireRequest* WaitTable::First(const ObjectId& object_id, size_t queue) const {
   MutexLock lock(mutex_);
-  const Ticket ticket = FirstTicket(object_id, access);
+  const Ticket ticket = FirstTicket(object_id, queue);
   return ticket == 0 ? nullptr : &waiters_.find(ticket)->second.request;
 }
 
-Waiter WaitTable::TakeFirst(const ObjectId& object_id, Access access) {
+Waiter WaitTable::TakeFirst(const ObjectId& object_id, size_t queue) {
   MutexLock lock(mutex_);
-  return TakeOut(FirstTicket(object_id, access));
+  return TakeOut(FirstTicket(object_id, queue));
+}
+
+const AcquireRequest* WaitTable::First(const ObjectId& object_id, Access access) const {
+  return First(object_id, IndexOf(access));
+}
+
+Waiter WaitTable::TakeFirst(const ObjectId& object_id, Access access) {
+  return TakeFirst(object_id, IndexOf(access));
+}
+
+const AcquireRequest* WaitTable::FirstImpatient(const ObjectId& object_id) const {
+  return First(object_id, kImpatient);
+}
+
+Waiter WaitTable::TakeFirstImpatient(const ObjectId& object_id) {
+  return TakeFirst(object_id, kImpatient);
 }
 
 absl::optional<Waiter> WaitTable::Take(Ticket ticket) {

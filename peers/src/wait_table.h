@@ -48,6 +48,10 @@ class WaitTable {
   const AcquireRequest* First(const ObjectId& object_id, Access access) const;
   // Requires: there is one.
   Waiter TakeFirst(const ObjectId& object_id, Access access);
+  // The same, of those who did not ask to wait (`wait` zero): they wait for what is being done to
+  // the object, and for nothing else.
+  const AcquireRequest* FirstImpatient(const ObjectId& object_id) const;
+  Waiter TakeFirstImpatient(const ObjectId& object_id);
 
   // In the order of arrival, but for DueBy: that is in the order of deadlines.
   std::vector<Place> DueBy(Instant now) const;
@@ -64,9 +68,15 @@ class WaitTable {
  private:
   using Tickets = absl::btree_set<Ticket>;
 
+  // One queue for each Access, and one more.
+  static constexpr size_t kImpatient = 3;
+  using Queues = std::array<Tickets, 4>;
+
   Waiter TakeOut(Ticket ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Ticket FirstTicket(const ObjectId& object_id, Access access) const
+  Ticket FirstTicket(const ObjectId& object_id, size_t queue) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  const AcquireRequest* First(const ObjectId& object_id, size_t queue) const;
+  Waiter TakeFirst(const ObjectId& object_id, size_t queue);
   template <typename Key>
   std::vector<Place> PlacesOf(const absl::btree_set<std::pair<Key, Ticket>>& index, Key key) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -76,8 +86,7 @@ class WaitTable {
   Ticket last_ ABSL_GUARDED_BY(mutex_) = 0;
   // Nodes stay where they are, so that First may point into one.
   std::map<Ticket, Waiter> waiters_ ABSL_GUARDED_BY(mutex_);
-  // One set for each Access.
-  absl::flat_hash_map<ObjectId, std::array<Tickets, 3>> by_object_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<ObjectId, Queues> by_object_ ABSL_GUARDED_BY(mutex_);
   absl::btree_set<std::pair<Instant, Ticket>> by_deadline_ ABSL_GUARDED_BY(mutex_);
   absl::btree_set<std::pair<SessionId, Ticket>> by_session_ ABSL_GUARDED_BY(mutex_);
   absl::btree_set<std::pair<OperationId, Ticket>> by_operation_ ABSL_GUARDED_BY(mutex_);

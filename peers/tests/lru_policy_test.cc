@@ -16,9 +16,8 @@ using testing::ElementsAre;
 class LruPolicyTest : public testing::Test {
  protected:
   EvictionEntry& Add(absl::string_view id) {
-    ids_.push_back(*ObjectId::Parse(id));
     EvictionEntry& entry = entries_.emplace_back();
-    entry.object_id = &ids_.back();
+    entry.id = *ObjectId::Parse(id);
     entry.incarnation = entries_.size();
     policy_.Insert(entry);
     return entry;
@@ -32,7 +31,6 @@ class LruPolicyTest : public testing::Test {
     return order;
   }
 
-  std::deque<ObjectId> ids_;
   std::deque<EvictionEntry> entries_;
   LruPolicy policy_;
 };

@@ -101,6 +101,11 @@ struct BodyEncoder {
     Seconds(",\"ttl_seconds\":", renew.ttl);
   }
 
+  void operator()(const RelocateRequest& relocate) {
+    Lease(relocate.lease_id);
+    Text(",\"object_id\":", relocate.to.bytes());
+  }
+
   void operator()(const StatRequest& stat) { Text(",\"object_id\":", stat.object_id.bytes()); }
 
   void operator()(const ListRequest& list) {

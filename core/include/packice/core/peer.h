@@ -122,7 +122,9 @@ struct ListPage {
 struct PeerStats {
   uint64_t objects = 0;   // sealed and being created
   uint64_t creating = 0;  // of these, being created
-  uint64_t bytes = 0;     // declared or written, of all objects and of discarded ones still leased
+  // What they take up of the medium, as declared or written: all objects, and discarded ones that
+  // are still leased.
+  uint64_t bytes = 0;
   absl::optional<uint64_t> capacity;  // bytes; nothing: no limit of its own
   uint64_t hits = 0;                  // READ acquires of a sealed object
   uint64_t misses = 0;                // READ acquires of an object that is not there

@@ -12,18 +12,18 @@
 
 namespace packice {
 
-// What a policy keeps of one object: a place in a queue. It lives in the peer's record of the
-// object, so that no look-up is needed; the peer fills in the first part once, the rest is the
-// policy's.
+// What a policy sees of an object, and its place in the policy's queue. It is part of the peer's
+// record of the object, so that no look-up is needed and nothing is kept twice.
 struct EvictionEntry {
-  const ObjectId* object_id = nullptr;
+  // The peer's. None of it changes while the entry is queued.
+  ObjectId id;
   uint64_t incarnation = 0;
-  uint64_t size = 0;  // bytes
+  uint64_t charged = 0;  // bytes that it counts for in the peer's capacity
 
-  EvictionEntry* previous = nullptr;
+  // The policy's.
+  EvictionEntry* previous = nullptr;  // null: in no queue
   EvictionEntry* next = nullptr;
   uint64_t stamp = 0;
-  bool queued = false;
 };
 
 // A copy, because the entry may be gone by the time the peer acts on it.
@@ -51,7 +51,8 @@ class EvictionPolicy {
   virtual void Remove(EvictionEntry& entry) = 0;
 
   // Chooses the next victim and takes it off the queue; nothing when every object is pinned. The
-  // peer then removes the object, unless it was pinned meanwhile: Unpin puts it back.
+  // peer then removes the object, unless it was pinned meanwhile or cannot be removed: Unpin puts
+  // it back.
   virtual absl::optional<Victim> Evict() = 0;
 };
 

@@ -1,0 +1,163 @@
+// Seal: from blobs that are written to an object that is readable, and in the archive.
+#include "absl/strings/str_cat.h"
+#include "engine.h"
+
+namespace packice {
+
+// What a seal that is under way knows.
+struct LocalPeer::Engine::Sealing {
+  Lease lease;
+  std::shared_ptr<Object> object;
+  absl::optional<absl::Duration> ttl;
+  bool growing = false;
+  uint64_t charged = 0;   // bytes, when it began
+  uint64_t reserved = 0;  // bytes, for what was written where no size was declared
+
+  absl::Time sealed_at;
+  absl::optional<absl::Time> expires_at;
+  Instant deadline;
+  std::string rest;
+  bool committed = false;  // to the archive
+};
+
+namespace {
+
+absl::Status Abandoned() {
+  return MakeError(ErrorKind::kLeaseExpired,
+                   "the lease ended before the seal did, and the object with it");
+}
+
+}  // namespace
+
+void LocalPeer::Engine::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
+  absl::StatusOr<Sealing> begun = BeginSeal(request);
+  if (!begun.ok()) return std::move(done)(begun.status());
+  OnMedium([this, request = std::move(request), sealing = *std::move(begun),
+            done = std::move(done)]() mutable {
+    std::move(done)(FinishSeal(request, std::move(sealing)));
+  });
+}
+
+absl::StatusOr<LocalPeer::Engine::Sealing> LocalPeer::Engine::BeginSeal(
+    const SealRequest& request) {
+  absl::StatusOr<Lease> lease = FindLease(request.lease_id, request.session);
+  if (!lease.ok()) return lease.status();
+  if (lease->access != Access::kCreate) return WrongAccess(*lease, "seal", "create one");
+
+  Stripe& stripe = objects_.StripeOf(lease->object_id);
+  MutexLock lock(stripe.mutex);
+  Record* record = stripe.Find(lease->object_id, lease->incarnation);
+  if (record == nullptr) return Gone();
+  if (record->sealed()) {
+    return MakeError(ErrorKind::kAlreadyExists,
+                     absl::StrCat("object ", record->id.ToQuoted(), " is sealed already"));
+  }
+  if (record->phase != Phase::kCreating) {
+    return MakeError(ErrorKind::kBusy, "the object is being sealed by another request");
+  }
+  record->phase = Phase::kSealing;
+  Sealing sealing;
+  sealing.lease = *std::move(lease);
+  sealing.object = record->object;
+  sealing.ttl = record->custody->ttl;
+  sealing.growing = record->custody->growing;
+  sealing.charged = record->charged;
+  return sealing;
+}
+
+absl::Status LocalPeer::Engine::Freeze(const SealRequest& request, Sealing& sealing) {
+  Object& object = *sealing.object;
+  if (sealing.growing) {
+    const uint64_t size = request.size.value_or(object.size());
+    const uint64_t more = size > 0 ? store_->FootprintOf(size) : 0;
+    absl::Status status = more > 0 ? Reserve(more, request.operation) : absl::OkStatus();
+    if (!status.ok()) return status;
+    sealing.reserved = more;
+  }
+  const auto commit = [&](const Metadata& metadata) {
+    if (archive_ == nullptr) return absl::OkStatus();
+    absl::StatusOr<std::string> rest = Commit(sealing, metadata);
+    if (!rest.ok()) return rest.status();
+    sealing.rest = *std::move(rest);
+    sealing.committed = true;
+    return absl::OkStatus();
+  };
+  sealing.sealed_at = clock_.WallTime();
+  if (sealing.ttl.has_value()) {
+    sealing.expires_at = sealing.sealed_at + *sealing.ttl;
+    sealing.deadline = clock_.Now() + *sealing.ttl;
+  }
+  uint64_t freed = 0;
+  absl::Status status = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
+  while (!status.ok() && archive_ != nullptr && KindOf(status) == ErrorKind::kCapacity &&
+         MakeMediumRoom(sealing.reserved, freed, request.operation)) {
+    status = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
+  }
+  return status;
+}
+
+absl::StatusOr<std::string> LocalPeer::Engine::Commit(const Sealing& sealing,
+                                                      const Metadata& metadata) {
+  Stripe& stripe = objects_.StripeOf(sealing.lease.object_id);
+  const auto enter = [&](Phase phase) {
+    MutexLock lock(stripe.mutex);
+    Record& record = *stripe.Find(sealing.lease.object_id, sealing.lease.incarnation);
+    if (record.custody->abandoned) return false;
+    record.phase = phase;
+    return true;
+  };
+  // From here on the lease may end, and the object is sealed all the same.
+  if (!enter(Phase::kCommitting)) return Abandoned();
+  absl::StatusOr<std::string> rest = archive_->Add(*sealing.object, sealing.lease.incarnation,
+                                                   metadata, sealing.sealed_at, sealing.expires_at);
+  if (!rest.ok() && !enter(Phase::kSealing)) return Abandoned();
+  return rest;
+}
+
+absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request, Sealing sealing) {
+  absl::Status status = Freeze(request, sealing);
+  if (!status.ok()) Credit(sealing.reserved);
+
+  Aftermath aftermath;
+  {
+    Stripe& stripe = objects_.StripeOf(sealing.lease.object_id);
+    MutexLock lock(stripe.mutex);
+    Record& record = *stripe.Find(sealing.lease.object_id, sealing.lease.incarnation);
+    record.phase = Phase::kCreating;
+    if (status.ok()) {
+      record.charged = sealing.object->footprint();
+      // Reserved by what was seen before the seal; corrected by what is.
+      Charge(record.charged - (sealing.charged + sealing.reserved));
+    }
+    if (record.custody->abandoned && !sealing.committed) {
+      status = Abandoned();
+      Retire(stripe, record, EventKind::kAbandoned, request.operation, aftermath);
+    } else if (status.ok()) {
+      record.phase = Phase::kSealed;
+      --stripe.creating;
+      record.archived = sealing.committed;
+      record.checked = true;
+      record.rest = PackedBytes(sealing.rest);
+      policy_->Insert(record);
+      policy_->Pin(record);
+      record.held = true;
+      // Fails only if the lease has just run out; whoever reaps it finds the object sealed.
+      leases_->Share(request.lease_id).IgnoreError();
+      if (sealing.expires_at.has_value()) {
+        record.expiration = std::make_unique<Expiration>();
+        record.expiration->expires_at = *sealing.expires_at;
+        record.expiration->deadline = sealing.deadline;
+        WatchExpiration(record);
+      }
+      Publish(EventKind::kSealed, request.operation, record);
+      Wake(stripe, record.id, aftermath);
+      Rest(stripe, record, aftermath);
+    }
+  }
+  Finish(std::move(aftermath));
+  if (!status.ok()) return status;
+  if (archive_ != nullptr && IsFull()) Trim();
+  return Sealed{sealing.lease.object_id, sealing.object->size()};
+}
+
+}  // namespace packice
