@@ -35,7 +35,7 @@ TEST_F(CrashTest, NothingIsLostWhenTheNodeIsKilled) {
   Run(plan, 60);
 }
 
-#ifndef PACKICE_SANITIZED
+#ifdef PACKICE_FAULTY_DISK
 std::vector<Step> AllSteps() { return {std::begin(kSteps), std::end(kSteps)}; }
 
 TEST_F(CrashTest, NothingIsLostWhenTheNodeIsKilledInTheMiddleOfACommit) {
