@@ -101,11 +101,18 @@ absl::StatusOr<PieceSums> ReadSums(absl::string_view body) {
   if (document.root()->type != json::Type::kObject) return malformed;
   const json::Node* list = nullptr;
   absl::string_view piece_bytes;
+  absl::string_view algorithm;
   json::ForEachMember(*document.root(), [&](absl::string_view key, const json::Node& value) {
-    if (key == "sums" && value.type == json::Type::kList) list = &value;
+    if (key == "pieces" && value.type == json::Type::kList) list = &value;
     if (key == "piece_bytes" && value.type == json::Type::kNumber) piece_bytes = value.text();
+    if (key == "algorithm" && value.type == json::Type::kString) algorithm = value.text();
   });
-  if (list == nullptr || piece_bytes != absl::StrCat(PieceSums::kPieceBytes)) return malformed;
+  if (list == nullptr) return malformed;
+  if (algorithm != "xxh3-128" || piece_bytes != absl::StrCat(PieceSums::kPieceBytes)) {
+    return MakeError(ErrorKind::kUnsupported,
+                     absl::StrCat("the node keeps sums of another kind: ", algorithm, " of each ",
+                                  piece_bytes, " bytes"));
+  }
   PieceSums sums;
   for (const json::Node* entry = list->begin(); entry != list->end(); entry = entry->next()) {
     if (entry->type != json::Type::kString || !IsDigest(entry->text())) return malformed;

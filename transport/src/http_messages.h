@@ -26,7 +26,8 @@ absl::StatusOr<Reply> FromHttp(unsigned status, absl::string_view body, const Re
 // The failure that an answer tells. Requires: its status is none of success (2xx).
 absl::Status FailureFromHttp(unsigned status, absl::string_view body);
 
-// The sums of a blob, as GET .../sums answers them. `corrupt`.
+// The sums of a blob, as GET .../sums answers them. `corrupt`; `unsupported` for those of
+// another function or piece size than core's.
 absl::StatusOr<PieceSums> ReadSums(absl::string_view body);
 
 // Sending it twice does what sending it once does, or no harm that lasts.
