@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "packice/core/error.h"
 #include "packice/core/peer.h"
 
 namespace packice {

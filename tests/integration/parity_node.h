@@ -49,7 +49,10 @@ class Front {
   std::unique_ptr<Peer> Connect(Way way) const {
     if (way == Way::kDirect) return std::make_unique<DirectPeer>(peer_);
     if (way == Way::kUds) return Connected(UdsPeer::Connect({.path = uds_->path()}));
-    return Connected(HttpPeer::Connect({.url = http_->url(), .hash = &HashPiece}));
+    HttpPeerOptions http;
+    http.url = http_->url();
+    http.hash = &HashPiece;
+    return Connected(HttpPeer::Connect(std::move(http)));
   }
 
   const std::string& socket() const { return uds_->path(); }
@@ -75,13 +78,17 @@ inline void PrintTo(Medium medium, std::ostream* out) { *out << NameOf(medium); 
 class ParityNode {
  public:
   explicit ParityNode(Medium medium) {
-    LocalPeerOptions options;
-    options.capacity = uint64_t{1} << 20;
-    options.verify_reads = true;
+    constexpr uint64_t kCapacity = uint64_t{1} << 20;
     if (medium == Medium::kMemory) {
+      LocalPeerOptions options;
+      options.capacity = kCapacity;
       peer_ = MakeMemoryPeer(options);
     } else {
-      auto peer = FileSystemPeer::Open(data(), options);
+      FileSystemPeerOptions options;
+      options.directory = data();
+      options.capacity = kCapacity;
+      options.verify_reads = true;
+      auto peer = FileSystemPeer::Open(options);
       EXPECT_THAT(peer, IsOk());
       if (peer.ok()) peer_ = *std::move(peer);
     }

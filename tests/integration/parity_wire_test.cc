@@ -82,7 +82,7 @@ std::string Normal(std::string json) {
   return json;
 }
 
-std::string KindOf(const std::string& json) {
+std::string KindIn(const std::string& json) {
   std::smatch found;
   const std::regex kind(R"re(^\{"error":\{"kind":"([a-z_]+)")re");
   return std::regex_search(json, found, kind) ? found[1].str() : "ok";
@@ -144,7 +144,7 @@ TEST_P(ParityWireTest, TheSameJsonComesBack) {
     uds.Note(asked, line);
     // A number where the id belongs cannot be said in a path.
     if (absl::StrContains(asked.body, "\"object_id\":7")) {
-      EXPECT_EQ(KindOf(line), asked.answer);
+      EXPECT_EQ(KindIn(line), asked.answer);
       continue;
     }
     const HttpAnswer answer = OverHttp(by_http.front().port(), asked, http.Fill(asked));
@@ -153,8 +153,8 @@ TEST_P(ParityWireTest, TheSameJsonComesBack) {
     while (!body.empty() && body.back() == '\n') body.pop_back();
 
     EXPECT_EQ(Normal(line), Normal(body));
-    EXPECT_EQ(KindOf(line), asked.answer);
-    const auto kind = ErrorKindFromName(KindOf(body));
+    EXPECT_EQ(KindIn(line), asked.answer);
+    const auto kind = ErrorKindFromName(KindIn(body));
     EXPECT_EQ(answer.status, kind.has_value() ? InfoOf(*kind).http_status : 200);
   }
 }

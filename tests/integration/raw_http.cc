@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "absl/strings/ascii.h"
@@ -35,7 +36,7 @@ std::string Unchunked(absl::string_view body) {
   while (!body.empty()) {
     const size_t size = std::strtoul(std::string(body.substr(0, 16)).c_str(), nullptr, 16);
     body.remove_prefix(std::min(body.size(), body.find("\r\n") + 2));
-    bytes.append(body.substr(0, size));
+    absl::StrAppend(&bytes, body.substr(0, size));
     body.remove_prefix(std::min(body.size(), size + 2));
     if (size == 0) break;
   }

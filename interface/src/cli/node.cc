@@ -34,16 +34,21 @@ absl::Status Node::OpenPeer(const ServeArgs& args, EventSink& sink) {
   if (!room.ok()) return room.status();
   LOG(INFO) << "packice " << PACKICE_VERSION << " starts: a " << args.impl << " node of "
             << SizeText(room->bytes) << room->reason;
-  LocalPeerOptions options;
-  options.capacity = room->bytes;
-  options.events = &sink;
-  options.verify_reads = args.verify_reads;
-  options.log = LogWarning;
   if (args.impl == "mem") {
-    peer_ = MakeMemoryPeer(options);
+    LocalPeerOptions options;
+    options.capacity = room->bytes;
+    options.events = &sink;
+    options.log = LogWarning;
+    peer_ = MakeMemoryPeer(std::move(options));
     return absl::OkStatus();
   }
-  auto peer = FileSystemPeer::Open(args.data, options);
+  FileSystemPeerOptions options;
+  options.directory = args.data;
+  options.capacity = room->bytes;
+  options.verify_reads = args.verify_reads;
+  options.events = &sink;
+  options.log = LogWarning;
+  auto peer = FileSystemPeer::Open(std::move(options));
   if (!peer.ok()) return peer.status();
   peer_ = *std::move(peer);
   return absl::OkStatus();
