@@ -34,11 +34,9 @@ absl::optional<uint64_t> ReadSalts(int fd) {
 }  // namespace
 
 void CatalogTail::Committed(uint64_t frames) {
-  // A log that was begun anew holds fewer frames than before, or just as many.
-  if (!salts_.has_value() || frames <= frames_) {
-    const UniqueFd fd(open(wal_path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    salts_ = fd ? ReadSalts(fd.get()) : absl::nullopt;
-  }
+  // Each time: the log may have been begun anew, by this commit or by another program's checkpoint.
+  const UniqueFd fd(open(wal_path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  salts_ = fd ? ReadSalts(fd.get()) : absl::nullopt;
   frames_ = frames;
 }
 
