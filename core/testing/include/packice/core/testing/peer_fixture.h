@@ -48,6 +48,8 @@ struct PeerParam {
   bool ids_are_utf8_only = false;      // JSON carries no other bytes
   bool sees_writable_mappings = true;  // Seal is `busy` while one is open
   bool maps_unsealed = true;           // Blob::Map before Seal
+  // Bytes that were not looked at before the lease ended can be read after it.
+  bool bytes_outlive_the_lease = true;
 
   static std::string NameOf(const testing::TestParamInfo<PeerParam>& info) {
     return info.param.name;
