@@ -28,8 +28,8 @@ class ByteBuffer {
     if (capacity_ - end_ < least) Grow(least);
     return absl::MakeSpan(data_.get() + end_, capacity_ - end_);
   }
-  // What Room would give without moving a byte.
-  size_t free_bytes() const { return capacity_ - end_; }
+  // The same without moving a byte, also none that was consumed; may be empty.
+  absl::Span<char> FreeRoom() { return absl::MakeSpan(data_.get() + end_, capacity_ - end_); }
   void Filled(size_t n) { end_ += n; }
 
  private:

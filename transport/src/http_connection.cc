@@ -138,7 +138,7 @@ asio::awaitable<void> HttpConnection::ReadHead() {
       SetDeadline(idle_ ? node_.options.idle_timeout : node_.options.header_timeout);
     }
     if (idle_ && draining_) Drain();
-    co_await Fill(kReadBytes);
+    co_await Fill(input_.Room(kReadBytes));
     idle_ = false;
     if (broken_ && timed_out_ && begun) {
       broken_ = false;
@@ -156,9 +156,8 @@ asio::awaitable<void> HttpConnection::ReadHead() {
 }
 
 // Reads at least a byte, or finds the connection broken.
-asio::awaitable<void> HttpConnection::Fill(size_t least) {
+asio::awaitable<void> HttpConnection::Fill(absl::Span<char> room) {
   boost::system::error_code error;
-  const absl::Span<char> room = input_.Room(least);
   const size_t n = co_await stream_->ReadSome(room, error);
   input_.Filled(n);
   node_.metrics.CountReceived(Transport::kHttp, n);
@@ -166,9 +165,9 @@ asio::awaitable<void> HttpConnection::Fill(size_t least) {
 }
 
 // The same within a body, which has to come at a certain pace.
-asio::awaitable<void> HttpConnection::FillBody(size_t least) {
+asio::awaitable<void> HttpConnection::FillBody(absl::Span<char> room) {
   const size_t before = input_.bytes().size();
-  co_await Fill(least);
+  co_await Fill(room);
   Progress(input_.bytes().size() - before);
   if (!timed_out_) co_return;
   broken_ = false;

@@ -104,8 +104,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Awaitable<void> ServeRequests();
   Awaitable<void> ReadHead();
   Awaitable<void> Linger();
-  Awaitable<void> Fill(size_t least);
-  Awaitable<void> FillBody(size_t least);
+  Awaitable<void> Fill(absl::Span<char> room);
+  Awaitable<void> FillBody(absl::Span<char> room);
   Awaitable<void> Flush();
   bool FlushAtOnce();
   void Parse();

@@ -198,7 +198,7 @@ asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::ReadJsonBody(st
     if (body.size() > limit) co_return too_long;
     if (parser_.phase() == Phase::kFailed) co_return parser_.failure();
     if (parser_.phase() == Phase::kDone) break;
-    co_await FillBody(kReadBytes);
+    co_await FillBody(input_.Room(kReadBytes));
     Parse();
   }
   deadline_ = absl::InfiniteDuration();
@@ -363,7 +363,7 @@ asio::awaitable<void> HttpConnection::SkipBody() {
   SetDeadline(node_.options.stall_timeout);
   uint64_t skipped = 0;
   while (!broken_ && parser_.phase() == Phase::kBody && skipped <= kMaxDiscarded) {
-    co_await FillBody(kReadBytes);
+    co_await FillBody(input_.Room(kReadBytes));
     Parse();
     for (const absl::string_view piece : pieces_) skipped += piece.size();
     pieces_.clear();

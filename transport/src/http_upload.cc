@@ -60,7 +60,8 @@ asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::Receive(
       co_return HttpFailure(400, ErrorKind::kInvalidArgument,
                             absl::StrCat("the body is longer than its Content-Range of ", *size));
     }
-    if (gathered > 0 && (last || gathered >= kWriteBytes || input_.free_bytes() < kLeastRoom)) {
+    if (gathered > 0 &&
+        (last || gathered >= kWriteBytes || input_.FreeRoom().size() < kLeastRoom)) {
       const Instant deadline = std::exchange(deadline_, absl::InfiniteDuration());
       const Instant before = node_.metrics.Now();
       const absl::Status written = co_await Blocking<absl::Status>([&]() -> absl::Status {
@@ -79,8 +80,10 @@ asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::Receive(
     }
     if (parser_.phase() == Phase::kFailed) co_return parser_.failure();
     if (last) break;
-    // Within the buffer, so that the pieces stay where they are.
-    co_await FillBody(gathered > 0 ? kLeastRoom : buffer);
+    // While there are pieces, they must stay where they are. (Chosen before the co_await: gcc 12
+    // evaluates both sides of a conditional within one.)
+    const absl::Span<char> room = gathered > 0 ? input_.FreeRoom() : input_.Room(buffer);
+    co_await FillBody(room);
   }
   deadline_ = absl::InfiniteDuration();
   if (!broken_ && size && received != *size) {
