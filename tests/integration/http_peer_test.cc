@@ -58,6 +58,9 @@ class HttpPeerUnderTest : public PeerUnderTest {
     AdvanceInSteps(by, [] {});
   }
 
+  // Many times as long as a lease would live that is not kept.
+  absl::Duration LongTime() const override { return absl::Hours(2); }
+
   HttpPeer& client() { return *peer_; }
 
  private:

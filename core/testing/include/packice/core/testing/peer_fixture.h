@@ -32,6 +32,9 @@ class PeerUnderTest {
   // Moves the fake clock and runs what is due.
   virtual void Advance(absl::Duration by) = 0;
 
+  // How much time passes where a test means any time at all.
+  virtual absl::Duration LongTime() const { return absl::Hours(24 * 365); }
+
   // Moves the fake clock and lets the timers be late, where that can be arranged.
   virtual void AdvanceWithoutTimers(absl::Duration by) { Advance(by); }
 };
