@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kRowsAtATime = 4096;
 
 constexpr char kObjects[] =
-    "SELECT serial, id, metadata, created_at, sealed_at, expires_at FROM objects "
+    "SELECT serial, id, metadata, created_at, sealed_at, expires_at, blobs FROM objects "
     "WHERE serial > ?1 ORDER BY serial LIMIT ?2";
 constexpr char kBlobs[] =
     "SELECT object, file, shard, size, footprint FROM blobs WHERE object > ?1 ORDER BY object, n";
@@ -58,6 +58,7 @@ class Walk {
         blob = blobs_.Step();
       }
       if (!blob.ok()) return blob.status();
+      if (static_cast<int64_t>(names_.size()) != objects_.Number(6)) return TornEntry();
       visit(Entry());
     }
     if (!object.ok()) return object.status();
@@ -69,6 +70,15 @@ class Walk {
  private:
   Walk(SqliteStatement objects, SqliteStatement blobs)
       : objects_(std::move(objects)), blobs_(std::move(blobs)) {}
+
+  absl::Status TornEntry() const {
+    return MakeError(
+        ErrorKind::kCorrupt,
+        absl::StrCat("the catalog lists ", names_.size(), " of the ", objects_.Number(6),
+                     " blobs of the object with the serial ", last_,
+                     "; stop the node and run packice fsck --repair on its "
+                     "directory"));
+  }
 
   CatalogEntry Entry() const {
     CatalogEntry entry;
@@ -130,6 +140,11 @@ absl::Status CatalogReader::ForEachRemoved(absl::FunctionRef<void(const BlobName
   absl::StatusOr<bool> row = rows->Step();
   for (; row.ok() && *row; row = rows->Step()) visit(NameAt(*rows, 0));
   return row.status();
+}
+
+absl::Status CatalogReader::Connect() const {
+  MutexLock lock(mutex_);
+  return Connected().status();
 }
 
 absl::StatusOr<CatalogReader::Connection*> CatalogReader::Connected() const {

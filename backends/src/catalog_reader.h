@@ -23,6 +23,10 @@ class CatalogReader {
  public:
   explicit CatalogReader(const DataDirectory& directory) : directory_(directory) {}
 
+  // Opens the connection that stays: with one open, SQLite keeps its index of the log, which it
+  // could not make anew on a full disk.
+  absl::Status Connect() const;
+
   // As Catalog has them.
   absl::Status ForEach(absl::FunctionRef<void(const CatalogEntry&)> visit) const;
   absl::Status ForEachRemoved(absl::FunctionRef<void(const BlobName&)> visit) const;

@@ -26,7 +26,8 @@ CREATE TABLE objects(
   metadata TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   sealed_at INTEGER NOT NULL,
-  expires_at INTEGER
+  expires_at INTEGER,
+  blobs INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE blobs(
   object INTEGER NOT NULL,
@@ -60,9 +61,24 @@ PRAGMA user_version = 1;
 COMMIT;
 )sql";
 
-absl::StatusOr<SqliteDatabase> OpenDatabase(const DataDirectory& directory) {
-  return SqliteDatabase::Open(directory.PathOf(kCatalogFile),
-                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW);
+// SQLite goes by the path, we by a descriptor: `io` when they do not lead to the same file any
+// more.
+absl::Status CheckSameFile(const DataDirectory& directory) {
+  struct stat ours;
+  struct stat named;
+  if (fstatat(directory.fd(), kCatalogFile, &ours, AT_SYMLINK_NOFOLLOW) == 0 &&
+      lstat(directory.PathOf(kCatalogFile).c_str(), &named) == 0 && ours.st_dev == named.st_dev &&
+      ours.st_ino == named.st_ino) {
+    return absl::OkStatus();
+  }
+  return MakeError(ErrorKind::kIo, absl::StrCat(directory.PathOf(kCatalogFile),
+                                                " is gone from its place; bring the directory "
+                                                "back"));
+}
+
+absl::StatusOr<SqliteDatabase> OpenDatabase(const DataDirectory& directory, int access) {
+  if (absl::Status status = CheckSameFile(directory); !status.ok()) return status;
+  return SqliteDatabase::Open(directory.PathOf(kCatalogFile), access | SQLITE_OPEN_NOFOLLOW);
 }
 
 }  // namespace
@@ -101,7 +117,7 @@ absl::StatusOr<int64_t> CheckCatalogVersion(SqliteDatabase& database) {
 }
 
 absl::StatusOr<SqliteDatabase> OpenCatalogForWriting(const DataDirectory& directory) {
-  absl::StatusOr<SqliteDatabase> database = OpenDatabase(directory);
+  absl::StatusOr<SqliteDatabase> database = OpenDatabase(directory, SQLITE_OPEN_READWRITE);
   if (!database.ok()) return database;
   absl::StatusOr<int64_t> version = CheckCatalogVersion(*database);
   if (!version.ok()) return version.status();
@@ -118,12 +134,16 @@ absl::StatusOr<SqliteDatabase> OpenCatalogForWriting(const DataDirectory& direct
 }
 
 absl::StatusOr<SqliteDatabase> OpenCatalogForReading(const DataDirectory& directory) {
-  absl::StatusOr<SqliteDatabase> database = OpenDatabase(directory);
+  absl::StatusOr<SqliteDatabase> database = OpenDatabase(directory, SQLITE_OPEN_READWRITE);
   if (!database.ok()) return database;
   if (absl::Status status = database->Execute("PRAGMA query_only = 1"); !status.ok()) {
     return status;
   }
   return database;
+}
+
+absl::StatusOr<SqliteDatabase> OpenCatalogForChecking(const DataDirectory& directory) {
+  return OpenDatabase(directory, SQLITE_OPEN_READONLY);
 }
 
 }  // namespace packice

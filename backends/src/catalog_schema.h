@@ -21,6 +21,9 @@ absl::StatusOr<SqliteDatabase> OpenCatalogForWriting(const DataDirectory& direct
 // For reading only, beside a writer. Makes nothing.
 absl::StatusOr<SqliteDatabase> OpenCatalogForReading(const DataDirectory& directory);
 
+// For a look that changes neither the database nor its log, while no node has the directory.
+absl::StatusOr<SqliteDatabase> OpenCatalogForChecking(const DataDirectory& directory);
+
 // Makes catalog.sqlite, empty and with its name on disk, where there is none. `corrupt` when there
 // are objects: then it has been lost.
 absl::Status MakeCatalogFile(const DataDirectory& directory);

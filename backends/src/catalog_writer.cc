@@ -36,7 +36,7 @@ absl::StatusOr<std::unique_ptr<CatalogWriter>> CatalogWriter::Open(const DataDir
 absl::Status CatalogWriter::Prepare() {
   const std::pair<SqliteStatement*, const char*> statements[] = {
       {&find_id_, "SELECT serial FROM objects WHERE id = ?1"},
-      {&add_object_, "INSERT INTO objects VALUES(?1, ?2, ?3, ?4, ?5, ?6)"},
+      {&add_object_, "INSERT INTO objects VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
       {&add_blob_, "INSERT INTO blobs VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
       {&list_removed_, "INSERT INTO removed SELECT file, shard FROM blobs WHERE object = ?1"},
       {&remove_blobs_, "DELETE FROM blobs WHERE object = ?1"},
@@ -107,6 +107,7 @@ absl::Status CatalogWriter::Add(const CatalogEntry& entry, absl::Span<const Piec
   } else {
     add_object_.BindNull(6);
   }
+  add_object_.Bind(7, static_cast<int64_t>(entry.blobs.size()));
   if (absl::Status status = Run(add_object_); !status.ok()) return status;
   for (size_t n = 0; n < entry.blobs.size(); ++n) {
     const CatalogBlob& blob = entry.blobs[n];
@@ -167,6 +168,13 @@ absl::Status CatalogWriter::StartBoot(absl::Time now, uint64_t* boot, bool* last
   if (absl::Status status = database_.Execute(insert.c_str()); !status.ok()) return status;
   const std::string forget = absl::StrCat("DELETE FROM boots WHERE boot <= ", *last + 1 - kBoots);
   return database_.Execute(forget.c_str());
+}
+
+absl::Status CatalogWriter::SetBoot(uint64_t boot, absl::Time now) {
+  const int64_t time = ToCatalogTime(now);
+  const std::string insert =
+      absl::StrCat("INSERT INTO boots VALUES(", boot, ", ", time, ", ", time, ")");
+  return database_.Execute(insert.c_str());
 }
 
 absl::Status CatalogWriter::EndBoot(uint64_t boot, absl::Time now) {

@@ -39,6 +39,8 @@ class CatalogWriter {
   absl::Status Quarantine(uint64_t serial, absl::string_view why, absl::Time now);
   absl::Status Forget(const BlobName& name);
   absl::Status StartBoot(absl::Time now, uint64_t* boot, bool* last_was_clean);
+  // In a catalog without any: the number of the last start, which ended well.
+  absl::Status SetBoot(uint64_t boot, absl::Time now);
   absl::Status EndBoot(uint64_t boot, absl::Time now);
 
   bool Broken() const { return broken_; }

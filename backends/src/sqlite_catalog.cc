@@ -21,6 +21,8 @@ class SqliteCatalog final : public Catalog {
         reader_(directory),
         commits_(directory, std::move(writer)) {}
 
+  absl::Status Connect() const { return reader_.Connect(); }
+
   uint64_t FirstSerial() const override { return boot_ << kSerialBits; }
   bool LastShutdownWasClean() const override { return last_was_clean_; }
 
@@ -76,8 +78,10 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const DataDirectory& dire
   absl::Status status = (*writer)->StartBoot(clock.WallTime(), &boot, &last_was_clean);
   if (!status.ok()) return status;
   if (status = (*writer)->Commit(); !status.ok()) return status;
-  return std::make_unique<SqliteCatalog>(directory, clock, boot, last_was_clean,
-                                         *std::move(writer));
+  auto catalog =
+      std::make_unique<SqliteCatalog>(directory, clock, boot, last_was_clean, *std::move(writer));
+  if (status = catalog->Connect(); !status.ok()) return status;
+  return catalog;
 }
 
 }  // namespace packice

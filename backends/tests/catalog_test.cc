@@ -354,9 +354,9 @@ TEST_F(CatalogTest, AFullDiskFailsTheWholeBatchAndIsOverWhenThereIsRoom) {
     }
     int seen = 0;
     if (!(*catalog)->ForEach([&](const CatalogEntry&) { ++seen; }).ok() || seen != 1) _exit(4);
-    fs::copy(temporary_ / "data", temporary_ / "crashed", fs::copy_options::recursive);
     size.rlim_cur = unlimited;
     setrlimit(RLIMIT_FSIZE, &size);
+    fs::copy(temporary_ / "data", temporary_ / "crashed", fs::copy_options::recursive);
     _exit(AddTo(**catalog, 4, "after").ok() ? 0 : 5);
   }
   int status = 0;
