@@ -98,14 +98,16 @@ Peer& Conversation::Client(const std::string& name) {
 }
 
 LeaseId Conversation::IdOf(const std::string& lease) const {
-  const auto found = grants_.find(lease);
-  return found == grants_.end() ? LeaseId() : found->second.lease.id;
+  const auto found = leases_.find(lease);
+  return found == leases_.end() ? LeaseId() : found->second;
 }
 
 std::string Conversation::Keep(const std::string& name, Grant_ grant) {
   if (!grant.ok()) return Kind(grant.status());
   std::string told = Told(*grant);
-  if (!name.empty()) grants_.insert_or_assign(name, *std::move(grant));
+  if (name.empty()) return told;
+  leases_.insert_or_assign(name, grant->lease.id);
+  grants_.insert_or_assign(name, *std::move(grant));
   return told;
 }
 
@@ -145,7 +147,10 @@ std::string Conversation::WithLease(const Line& line) {
   Peer& peer = Client(line.client);
   const LeaseId id = IdOf(line.Word(0));
   if (line.verb == "discard") return Kind(blocking::Discard(peer, {.lease_id = id}));
-  if (line.verb == "release") return Kind(blocking::Release(peer, {.lease_id = id}));
+  if (line.verb == "release") {
+    grants_.erase(line.Word(0));  // of the object, too, nothing is kept
+    return Kind(blocking::Release(peer, {.lease_id = id}));
+  }
   if (line.verb == "relocate") {
     return Kind(blocking::Relocate(peer, {id, ObjectId::Parse(line.Word(1)).value()}));
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "conversation.h"
 #include "gmock/gmock.h"
 #include "parity_node.h"
 #include "raw_client.h"
@@ -60,7 +61,7 @@ const Asked kAsked[] = {
     {"acquire", R"({"intent":"create","ttl_seconds":0})", "invalid_argument"},
     {"acquire", R"({"intent":"create","ttl_seconds":60,"meta":[]})", "invalid_argument"},
     {"acquire", R"({"intent":"create","object_id":"","ttl_seconds":60})", "invalid_argument"},
-    {"seal", R"({"lease_id":"short"})", "invalid_argument"},
+    {"seal", R"({"lease_id":"short"})", "lease_expired"},
     {"seal", R"({})", "invalid_argument"},
     {"seal", R"({"lease_id":"00000000000000000000000000000001"})", "lease_expired"},
     {"renew", R"({"lease_id":"00000000000000000000000000000001"})", "invalid_argument"},
@@ -74,6 +75,7 @@ std::string Normal(std::string json) {
       {R"re("lease_id":"[0-9a-f]{32}")re", R"("lease_id":"L")"},
       {R"re("(created_at|sealed_at|expires_at)":"[^"]*")re", R"("$1":"T")"},
       {R"re("handles":\[[^\]]*\])re", R"("handles":H)"},
+      {R"re(lease [0-9a-f]{32} is)re", "lease L is"},
       {R"re(,"attachment_(fd|path)":("[^"]*"|[0-9]+))re", ""},
   };
   for (const auto& [pattern, replacement] : rules) {
@@ -161,8 +163,9 @@ TEST_P(ParityWireTest, TheSameJsonComesBack) {
 
 TEST_P(ParityWireTest, HandlesAreWhatTheTransportCanCarry) {
   ParityNode node(GetParam());
+  Conversation writer([&] { return node.front().Connect(Way::kDirect); });
+  for (const char* line : {"A: w = create o 5", "A: put w hello", "A: seal w"}) writer.Say(line);
   RawClient client(node.front().socket());
-  Put(client, "o", "hello");
   const std::string ask = R"({"intent":"read","object_id":"o","ttl_seconds":60})";
   const Response line = client.Ask(ask);
   const std::string body = AskHttp(node.front().port(), "POST", "/acquire", ask).body;
