@@ -25,9 +25,7 @@ absl::Duration Seconds(const std::string& text) {
   return absl::Seconds(seconds);
 }
 
-std::string TtlText(absl::Duration ttl) {
-  return absl::StrCat("ttl=", absl::ToDoubleSeconds(ttl));
-}
+std::string TtlText(absl::Duration ttl) { return absl::StrCat("ttl=", absl::ToDoubleSeconds(ttl)); }
 
 template <typename Sizes>
 std::string Told(ObjectState state, const Sizes& sizes, const Metadata& metadata) {
@@ -133,7 +131,8 @@ std::string Conversation::Acquire(const Line& line, Access access) {
   request.operation = operations_[line.result] = NewOperationId();
   auto promise = std::make_shared<std::promise<Grant_>>();
   pending_.insert_or_assign(line.result, promise->get_future());
-  peer.Acquire(std::move(request), [promise](Grant_ grant) { promise->set_value(std::move(grant)); });
+  peer.Acquire(std::move(request),
+               [promise](Grant_ grant) { promise->set_value(std::move(grant)); });
   return "ok";
 }
 
@@ -193,11 +192,10 @@ std::string Conversation::Inspect(const Line& line) {
   }
   const absl::StatusOr<PeerStats> stats = blocking::Stats(peer);
   if (!stats.ok()) return Kind(stats.status());
-  return absl::StrCat("objects=", stats->objects, " creating=", stats->creating,
-                      " hits=", stats->hits, " misses=", stats->misses,
-                      " evictions=", stats->evictions, " waiting=", stats->waiting,
-                      " leases=", stats->read_leases, "/", stats->create_leases, "/",
-                      stats->write_leases);
+  return absl::StrCat(
+      "objects=", stats->objects, " creating=", stats->creating, " hits=", stats->hits,
+      " misses=", stats->misses, " evictions=", stats->evictions, " waiting=", stats->waiting,
+      " leases=", stats->read_leases, "/", stats->create_leases, "/", stats->write_leases);
 }
 
 std::string Conversation::Say(const std::string& text) {

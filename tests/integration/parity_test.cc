@@ -29,7 +29,6 @@ struct Story {
   bool connected = false;
 };
 
-
 const Story kStories[] = {
     {"OneCreatorThenReaders",
      {{R"(A: w = create o 5 meta={"k":1})", R"(CREATING 5 {"k":1})"},
@@ -244,7 +243,8 @@ TEST_P(ParityOfFaultsTest, DamageAndAFailingDisk) {
   EXPECT_EQ(conversation.Say("A: put w bytes"), "ok");
   EXPECT_EQ(conversation.Say("A: seal w"), "o 5");
   EXPECT_EQ(conversation.Say("A: release w"), "ok");
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(node.data() + "/objects")) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(node.data() + "/objects")) {
     if (!entry.is_regular_file()) continue;
     ASSERT_EQ(chmod(entry.path().c_str(), 0600), 0);
     std::ofstream(entry.path(), std::ios::in | std::ios::out) << "B";

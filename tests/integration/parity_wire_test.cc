@@ -1,5 +1,5 @@
-// The same JSON, sent as a line over a Unix socket and as a body over HTTP: the same JSON comes back,
-// but for what the transports must tell differently.
+// The same JSON, sent as a line over a Unix socket and as a body over HTTP: the same JSON comes
+// back, but for what the transports must tell differently.
 #include <regex>
 #include <string>
 #include <vector>
@@ -16,8 +16,8 @@
 namespace packice {
 namespace {
 
-// One request over both. In a body, $W and $R stand for the last lease of an acquire to create or to
-// write, and of one to read.
+// One request over both. In a body, $W and $R stand for the last lease of an acquire to create or
+// to write, and of one to read.
 struct Asked {
   const char* op;
   const char* body;    // a JSON object
@@ -101,7 +101,8 @@ struct Side {
   void Note(const Asked& asked, const std::string& answer) {
     std::smatch found;
     const std::regex lease(R"re("lease_id":"([0-9a-f]{32})")re");
-    if (absl::string_view(asked.op) != "acquire" || !std::regex_search(answer, found, lease)) return;
+    if (absl::string_view(asked.op) != "acquire" || !std::regex_search(answer, found, lease))
+      return;
     (absl::StrContains(asked.body, R"("read")") ? read : written) = found[1].str();
   }
 };
@@ -124,8 +125,9 @@ HttpAnswer OverHttp(uint16_t port, const Asked& asked, const std::string& body) 
   }
   if (op == "list") {
     const std::string limit = Query(body, "limit");
-    return AskHttp(port, "GET", absl::StrCat("/objects?prefix=", Query(body, "prefix"),
-                                             limit.empty() ? "" : "&limit=", limit));
+    return AskHttp(port, "GET",
+                   absl::StrCat("/objects?prefix=", Query(body, "prefix"),
+                                limit.empty() ? "" : "&limit=", limit));
   }
   return AskHttp(port, "POST", absl::StrCat("/", asked.op), body);
 }
@@ -178,8 +180,8 @@ TEST_P(ParityWireTest, HandlesAreWhatTheTransportCanCarry) {
     EXPECT_TRUE(line.Has(R"("kind":"path")")) << line.line;
     EXPECT_TRUE(absl::StrContains(body, R"("kind":"path")")) << body;
     EXPECT_EQ(line.Text("attachment_path"), line.Text("path"));
-    EXPECT_TRUE(absl::StrContains(body, absl::StrCat(R"("attachment_path":")",
-                                                     line.Text("attachment_path"), "\"")))
+    EXPECT_TRUE(absl::StrContains(
+        body, absl::StrCat(R"("attachment_path":")", line.Text("attachment_path"), "\"")))
         << body;
   }
 }

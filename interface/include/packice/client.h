@@ -91,9 +91,9 @@ class Reader {
 
   const ObjectId& id() const;
   size_t blob_count() const;
-  uint64_t size() const;              // bytes, over all blobs
+  uint64_t size() const;                  // bytes, over all blobs
   uint64_t blob_size(size_t blob) const;  // bytes; 0 of a blob that there is not
-  std::string metadata_json() const;  // a JSON object
+  std::string metadata_json() const;      // a JSON object
   const Metadata& metadata() const;
 
   // All bytes of a blob, without a copy: mapped at the first call. `capacity` when this client
