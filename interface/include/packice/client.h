@@ -53,8 +53,8 @@ class Writer {
   // Writes at an offset of any blob. Does not move where Write appends.
   absl::Status WriteAt(uint64_t offset, absl::string_view bytes, size_t blob = 0);
 
-  // The blob's memory itself, for filling in place; only with a declared size (`unsupported`
-  // without). Valid until Seal, Discard or the end of this Writer. For bytes that lie in a buffer
+  // The blob's memory itself, for filling in place; only with a declared size, and where the node's
+  // memory or files are this machine's (`unsupported` otherwise). Valid until Seal, Discard or the end of this Writer. For bytes that lie in a buffer
   // already, Write is faster.
   absl::StatusOr<absl::Span<char>> Span(size_t blob = 0);
 
