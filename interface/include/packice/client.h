@@ -54,8 +54,8 @@ class Writer {
   absl::Status WriteAt(uint64_t offset, absl::string_view bytes, size_t blob = 0);
 
   // The blob's memory itself, for filling in place; only with a declared size, and where the node's
-  // memory or files are this machine's (`unsupported` otherwise). Valid until Seal, Discard or the end of this Writer. For bytes that lie in a buffer
-  // already, Write is faster.
+  // memory or files are this machine's (`unsupported` otherwise). Valid until Seal, Discard or the
+  // end of this Writer. For bytes that lie in a buffer already, Write is faster.
   absl::StatusOr<absl::Span<char>> Span(size_t blob = 0);
 
   // Appends to blob 0 through a standard stream, in order with Write. Lives as long as this Writer,
@@ -82,7 +82,9 @@ class Writer {
 
 // A sealed object, pinned: it is not evicted while this lives. Move-only; thread-safe for reading.
 // Views and streams of it stay valid until it is destroyed (moving it is no harm), even if the node
-// goes away meanwhile. It keeps its client's connection open, even when it outlives the Client.
+// goes away meanwhile. Of an object that is streamed from another machine only what was viewed by
+// then can be read when the lease is over. It keeps its client's connection open, even when it
+// outlives the Client.
 class Reader {
  public:
   Reader(Reader&&) noexcept;
