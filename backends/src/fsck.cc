@@ -46,11 +46,14 @@ absl::StatusOr<FsckReport> Fsck(absl::string_view path, const FsckOptions& optio
 
 absl::StatusOr<FsckReport> FsckRun::Run() {
   using Step = absl::Status (FsckRun::*)();
-  for (Step step : {&FsckRun::CheckTop, &FsckRun::CheckLog, &FsckRun::CheckCatalog,
-                    &FsckRun::CheckObjects, &FsckRun::CheckAttachments, &FsckRun::CheckRemovals,
-                    &FsckRun::CheckShards, &FsckRun::RemoveTraces}) {
-    if (absl::Status status = (this->*step)(); !status.ok()) return status;
+  absl::Status status;
+  for (Step step :
+       {&FsckRun::CheckTop, &FsckRun::CheckLog, &FsckRun::CheckCatalog, &FsckRun::CheckObjects,
+        &FsckRun::CheckAttachments, &FsckRun::CheckRemovals, &FsckRun::CheckShards}) {
+    if (status = (this->*step)(); !status.ok()) break;
   }
+  RemoveTraces();
+  if (!status.ok()) return status;
   return std::move(report_);
 }
 

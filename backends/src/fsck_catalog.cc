@@ -184,14 +184,13 @@ absl::StatusOr<uint64_t> FsckRun::LastBootOfFiles() {
 }
 
 // What only our reading has made.
-absl::Status FsckRun::RemoveTraces() {
+void FsckRun::RemoveTraces() {
   if (!had_index_) unlinkat(directory_.fd(), kLogIndex, 0);
   struct stat info;
   if (!had_log_ && fstatat(directory_.fd(), kLog, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
       info.st_size == 0) {
     unlinkat(directory_.fd(), kLog, 0);
   }
-  return absl::OkStatus();
 }
 
 }  // namespace packice

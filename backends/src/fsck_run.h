@@ -38,7 +38,7 @@ class FsckRun {
   absl::Status SalvageCatalogAside(const std::string& what);
   absl::StatusOr<uint64_t> LastBootOfFiles();
   absl::Status CopyLogAside(absl::string_view why);
-  absl::Status RemoveTraces();
+  void RemoveTraces();
 
   // fsck_objects.cc
   absl::Status CheckObjects();
