@@ -16,9 +16,8 @@ using ::testing::StartsWith;
 class DurableTest : public ::testing::Test {
  protected:
   std::vector<std::string> Flags(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> flags = {"serve",    "--impl",   "fs",
-                                      "--data",   data_,      "--transport",
-                                      "uds",      "--socket", dir_ / "node.sock"};
+    std::vector<std::string> flags = {"serve",       "--impl", "fs",       "--data",          data_,
+                                      "--transport", "uds",    "--socket", dir_ / "node.sock"};
     flags.insert(flags.end(), more.begin(), more.end());
     return flags;
   }
@@ -138,7 +137,8 @@ TEST_F(DurableTest, FsckFindsNamesAndRepairs) {
   const Outcome clean = Fsck();
   EXPECT_EQ(clean.exit_code, 0) << clean.err;
   EXPECT_EQ(clean.out, "1 objects, 5 B: clean\n");
-  EXPECT_THAT(Fsck({"--json"}).out, StartsWith(R"({"objects":1,"bytes":5,"clean":true,"findings":[])"));
+  EXPECT_THAT(Fsck({"--json"}).out,
+              StartsWith(R"({"objects":1,"bytes":5,"clean":true,"findings":[])"));
 
   Flip(OnlyFile());
   dir_.Write("data/stranger \"x\"", "1");

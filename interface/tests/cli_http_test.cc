@@ -27,8 +27,8 @@ class HttpTest : public ::testing::Test {
 TEST_F(HttpTest, BothTransportsServeOneNode) {
   for (const std::string impl : {"mem", "fs"}) {
     const std::string socket = dir_ / (impl + ".sock");
-    StartedNode node(Flags({"--impl", impl, "--data", dir_ / "data", "--transport", "uds",
-                            "--socket", socket}));
+    StartedNode node(
+        Flags({"--impl", impl, "--data", dir_ / "data", "--transport", "uds", "--socket", socket}));
     EXPECT_THAT(node.ready_line(), MatchesRegex("packice serving " + impl +
                                                 " on http://127.0.0.1:[0-9]+ unix:" + socket));
     const std::string bytes = Pattern(3 << 20);
@@ -66,8 +66,8 @@ TEST_F(HttpTest, TakenPortIsBusy) {
   const Outcome by_environment =
       RunPackice({"serve", "--transport", "http"}, {"PACKICE_PORT=" + port});
   EXPECT_EQ(by_environment.exit_code, 5) << by_environment.err;
-  EXPECT_EQ(RunPackice({"serve", "--transport", "http"}, {"PACKICE_PORT=tcp://10.0.0.1:80"}).exit_code,
-            2)
+  EXPECT_EQ(
+      RunPackice({"serve", "--transport", "http"}, {"PACKICE_PORT=tcp://10.0.0.1:80"}).exit_code, 2)
       << "what Kubernetes puts there";
 }
 
@@ -80,11 +80,11 @@ TEST_F(HttpTest, TokenIsAskedFor) {
   const std::string wrong = dir_.Write("wrong", "s3cret/Token=\n");
   EXPECT_EQ(node.Run({"stats", "--token-file", wrong}).exit_code, 6);
   EXPECT_EQ(node.Run({"stats", "--token-file", file}).exit_code, 0);
-  EXPECT_EQ(RunPackice({"stats", "--target", node.Address()}, {"PACKICE_TOKEN=s3cret/Token=="})
-                .exit_code,
-            0);
-  const Outcome copied = RunPackice({"cp", "--from", node.Address(), "--to", "", "a",
-                                     "--from-token-file", file});
+  EXPECT_EQ(
+      RunPackice({"stats", "--target", node.Address()}, {"PACKICE_TOKEN=s3cret/Token=="}).exit_code,
+      0);
+  const Outcome copied =
+      RunPackice({"cp", "--from", node.Address(), "--to", "", "a", "--from-token-file", file});
   EXPECT_EQ(copied.exit_code, 3) << "it got as far as to look: " << copied.err;
   const Outcome stopped = node.Stop();
   EXPECT_THAT(stopped.err, ::testing::Not(HasSubstr("s3cret"))) << "never logged";
@@ -115,8 +115,8 @@ TEST_F(HttpTest, TlsIsSpokenAndChecked) {
   const std::string certificate = dir_ / "cert.pem";
   const std::string make =
       "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "
-      "/CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout " + key + " -out " + certificate +
-      " 2>/dev/null";
+      "/CN=localhost -addext subjectAltName=IP:127.0.0.1 -keyout " +
+      key + " -out " + certificate + " 2>/dev/null";
   ASSERT_EQ(system(make.c_str()), 0);
   EXPECT_EQ(RunPackice(Flags({"--tls-cert", certificate})).exit_code, 2) << "no key";
   StartedNode node(Flags({"--tls-cert", certificate, "--tls-key", key}));

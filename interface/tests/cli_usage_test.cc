@@ -47,7 +47,9 @@ TEST(UsageTest, CompletionKnowsEveryCommand) {
   const Outcome script = RunPackice({"completion", "bash"});
   EXPECT_EQ(script.exit_code, 0);
   EXPECT_THAT(script.out, HasSubstr("complete -F _packice packice"));
-  EXPECT_THAT(script.out, HasSubstr("serve put get stat ls stats history rm mv cp fsck bench version completion"));
+  EXPECT_THAT(
+      script.out,
+      HasSubstr("serve put get stat ls stats history rm mv cp fsck bench version completion"));
   EXPECT_THAT(script.out, ContainsRegex("get\\) flags='[^']*--prefix[^']*' ids=1"));
 }
 

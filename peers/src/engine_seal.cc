@@ -1,4 +1,6 @@
 // Seal: from blobs that are written to an object that is readable, and in the archive.
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "engine.h"
 
@@ -40,6 +42,9 @@ void LocalPeer::Engine::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> d
 
 absl::StatusOr<LocalPeer::Engine::Sealing> LocalPeer::Engine::BeginSeal(
     const SealRequest& request) {
+  if (request.size.value_or(0) > uint64_t{std::numeric_limits<int64_t>::max()}) {
+    return MakeError(ErrorKind::kInvalidArgument, "a blob has at most 2^63 - 1 bytes");
+  }
   absl::StatusOr<Lease> lease = FindLease(request.lease_id, request.session);
   if (!lease.ok()) return lease.status();
   if (lease->access != Access::kCreate) return WrongAccess(*lease, "seal", "create one");

@@ -25,9 +25,7 @@ absl::Duration Seconds(const std::string& text) {
   return absl::Seconds(seconds);
 }
 
-std::string TtlText(absl::Duration ttl) {
-  return absl::StrCat("ttl=", absl::ToDoubleSeconds(ttl));
-}
+std::string TtlText(absl::Duration ttl) { return absl::StrCat("ttl=", absl::ToDoubleSeconds(ttl)); }
 
 template <typename Sizes>
 std::string Told(ObjectState state, const Sizes& sizes, const Metadata& metadata) {
@@ -98,14 +96,16 @@ Peer& Conversation::Client(const std::string& name) {
 }
 
 LeaseId Conversation::IdOf(const std::string& lease) const {
-  const auto found = grants_.find(lease);
-  return found == grants_.end() ? LeaseId() : found->second.lease.id;
+  const auto found = leases_.find(lease);
+  return found == leases_.end() ? LeaseId() : found->second;
 }
 
 std::string Conversation::Keep(const std::string& name, Grant_ grant) {
   if (!grant.ok()) return Kind(grant.status());
   std::string told = Told(*grant);
-  if (!name.empty()) grants_.insert_or_assign(name, *std::move(grant));
+  if (name.empty()) return told;
+  leases_.insert_or_assign(name, grant->lease.id);
+  grants_.insert_or_assign(name, *std::move(grant));
   return told;
 }
 
@@ -131,7 +131,8 @@ std::string Conversation::Acquire(const Line& line, Access access) {
   request.operation = operations_[line.result] = NewOperationId();
   auto promise = std::make_shared<std::promise<Grant_>>();
   pending_.insert_or_assign(line.result, promise->get_future());
-  peer.Acquire(std::move(request), [promise](Grant_ grant) { promise->set_value(std::move(grant)); });
+  peer.Acquire(std::move(request),
+               [promise](Grant_ grant) { promise->set_value(std::move(grant)); });
   return "ok";
 }
 
@@ -145,7 +146,10 @@ std::string Conversation::WithLease(const Line& line) {
   Peer& peer = Client(line.client);
   const LeaseId id = IdOf(line.Word(0));
   if (line.verb == "discard") return Kind(blocking::Discard(peer, {.lease_id = id}));
-  if (line.verb == "release") return Kind(blocking::Release(peer, {.lease_id = id}));
+  if (line.verb == "release") {
+    grants_.erase(line.Word(0));  // of the object, too, nothing is kept
+    return Kind(blocking::Release(peer, {.lease_id = id}));
+  }
   if (line.verb == "relocate") {
     return Kind(blocking::Relocate(peer, {id, ObjectId::Parse(line.Word(1)).value()}));
   }
@@ -188,11 +192,10 @@ std::string Conversation::Inspect(const Line& line) {
   }
   const absl::StatusOr<PeerStats> stats = blocking::Stats(peer);
   if (!stats.ok()) return Kind(stats.status());
-  return absl::StrCat("objects=", stats->objects, " creating=", stats->creating,
-                      " hits=", stats->hits, " misses=", stats->misses,
-                      " evictions=", stats->evictions, " waiting=", stats->waiting,
-                      " leases=", stats->read_leases, "/", stats->create_leases, "/",
-                      stats->write_leases);
+  return absl::StrCat(
+      "objects=", stats->objects, " creating=", stats->creating, " hits=", stats->hits,
+      " misses=", stats->misses, " evictions=", stats->evictions, " waiting=", stats->waiting,
+      " leases=", stats->read_leases, "/", stats->create_leases, "/", stats->write_leases);
 }
 
 std::string Conversation::Say(const std::string& text) {

@@ -51,6 +51,7 @@ class Conversation {
   std::map<std::string, OperationId> operations_;
   // Ended before the grants and futures that they may still complete.
   std::map<std::string, std::unique_ptr<Peer>> clients_;
+  std::map<std::string, LeaseId> leases_;
   std::map<std::string, Grant> grants_;
 };
 

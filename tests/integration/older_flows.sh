@@ -2,6 +2,8 @@
 # script. To be sourced by bash; needs PACKICE_NODE, the program.
 set -euo pipefail
 
+: "${PACKICE_NODE:?names the program packice-node}"
+
 directory=$(mktemp -d /tmp/packice-older-XXXXXX)
 nodes=()
 

@@ -1,5 +1,5 @@
-// The same JSON, sent as a line over a Unix socket and as a body over HTTP: the same JSON comes back,
-// but for what the transports must tell differently.
+// The same JSON, sent as a line over a Unix socket and as a body over HTTP: the same JSON comes
+// back, but for what the transports must tell differently.
 #include <regex>
 #include <string>
 #include <vector>
@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "conversation.h"
 #include "gmock/gmock.h"
 #include "parity_node.h"
 #include "raw_client.h"
@@ -15,8 +16,8 @@
 namespace packice {
 namespace {
 
-// One request over both. In a body, $W and $R stand for the last lease of an acquire to create or to
-// write, and of one to read.
+// One request over both. In a body, $W and $R stand for the last lease of an acquire to create or
+// to write, and of one to read.
 struct Asked {
   const char* op;
   const char* body;    // a JSON object
@@ -60,7 +61,7 @@ const Asked kAsked[] = {
     {"acquire", R"({"intent":"create","ttl_seconds":0})", "invalid_argument"},
     {"acquire", R"({"intent":"create","ttl_seconds":60,"meta":[]})", "invalid_argument"},
     {"acquire", R"({"intent":"create","object_id":"","ttl_seconds":60})", "invalid_argument"},
-    {"seal", R"({"lease_id":"short"})", "invalid_argument"},
+    {"seal", R"({"lease_id":"short"})", "lease_expired"},
     {"seal", R"({})", "invalid_argument"},
     {"seal", R"({"lease_id":"00000000000000000000000000000001"})", "lease_expired"},
     {"renew", R"({"lease_id":"00000000000000000000000000000001"})", "invalid_argument"},
@@ -74,6 +75,7 @@ std::string Normal(std::string json) {
       {R"re("lease_id":"[0-9a-f]{32}")re", R"("lease_id":"L")"},
       {R"re("(created_at|sealed_at|expires_at)":"[^"]*")re", R"("$1":"T")"},
       {R"re("handles":\[[^\]]*\])re", R"("handles":H)"},
+      {R"re(lease [0-9a-f]{32} is)re", "lease L is"},
       {R"re(,"attachment_(fd|path)":("[^"]*"|[0-9]+))re", ""},
   };
   for (const auto& [pattern, replacement] : rules) {
@@ -99,7 +101,8 @@ struct Side {
   void Note(const Asked& asked, const std::string& answer) {
     std::smatch found;
     const std::regex lease(R"re("lease_id":"([0-9a-f]{32})")re");
-    if (absl::string_view(asked.op) != "acquire" || !std::regex_search(answer, found, lease)) return;
+    if (absl::string_view(asked.op) != "acquire" || !std::regex_search(answer, found, lease))
+      return;
     (absl::StrContains(asked.body, R"("read")") ? read : written) = found[1].str();
   }
 };
@@ -122,8 +125,9 @@ HttpAnswer OverHttp(uint16_t port, const Asked& asked, const std::string& body) 
   }
   if (op == "list") {
     const std::string limit = Query(body, "limit");
-    return AskHttp(port, "GET", absl::StrCat("/objects?prefix=", Query(body, "prefix"),
-                                             limit.empty() ? "" : "&limit=", limit));
+    return AskHttp(port, "GET",
+                   absl::StrCat("/objects?prefix=", Query(body, "prefix"),
+                                limit.empty() ? "" : "&limit=", limit));
   }
   return AskHttp(port, "POST", absl::StrCat("/", asked.op), body);
 }
@@ -161,8 +165,9 @@ TEST_P(ParityWireTest, TheSameJsonComesBack) {
 
 TEST_P(ParityWireTest, HandlesAreWhatTheTransportCanCarry) {
   ParityNode node(GetParam());
+  Conversation writer([&] { return node.front().Connect(Way::kDirect); });
+  for (const char* line : {"A: w = create o 5", "A: put w hello", "A: seal w"}) writer.Say(line);
   RawClient client(node.front().socket());
-  Put(client, "o", "hello");
   const std::string ask = R"({"intent":"read","object_id":"o","ttl_seconds":60})";
   const Response line = client.Ask(ask);
   const std::string body = AskHttp(node.front().port(), "POST", "/acquire", ask).body;
@@ -175,8 +180,8 @@ TEST_P(ParityWireTest, HandlesAreWhatTheTransportCanCarry) {
     EXPECT_TRUE(line.Has(R"("kind":"path")")) << line.line;
     EXPECT_TRUE(absl::StrContains(body, R"("kind":"path")")) << body;
     EXPECT_EQ(line.Text("attachment_path"), line.Text("path"));
-    EXPECT_TRUE(absl::StrContains(body, absl::StrCat(R"("attachment_path":")",
-                                                     line.Text("attachment_path"), "\"")))
+    EXPECT_TRUE(absl::StrContains(
+        body, absl::StrCat(R"("attachment_path":")", line.Text("attachment_path"), "\"")))
         << body;
   }
 }

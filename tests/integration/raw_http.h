@@ -1,5 +1,5 @@
-// HTTP by hand: one request, one response, one connection. Blocks; a test that would wait longer than
-// a minute fails.
+// HTTP by hand: one request, one response, one connection. Blocks; a test that would wait longer
+// than a minute fails.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,7 @@ constexpr size_t kFlushBytes = 64 * 1024;
 // What has to be through within each stall_timeout.
 constexpr uint64_t kProgressBytes = 64 * 1024;
 // How long a client may take to read why it is cut off.
-constexpr absl::Duration kLinger = absl::Seconds(5);
+constexpr absl::Duration kLinger = absl::Seconds(2);
 
 }  // namespace
 
@@ -220,7 +220,9 @@ asio::awaitable<void> HttpConnection::Linger() {
   SetDeadline(kLinger);
   co_await stream_->ShutDown();
   boost::system::error_code error;
-  while (!error && !broken_ && !timed_out_) {
+  const bool unread = parser_.phase() != HttpParser::Phase::kDone || !input_.empty() ||
+                      stream_->socket().available(error) > 0;
+  while (unread && !error && !broken_ && !timed_out_) {
     const absl::Span<char> room = input_.Room(kReadBytes);
     co_await stream_->socket().async_read_some(asio::buffer(room.data(), room.size()),
                                                asio::redirect_error(asio::use_awaitable, error));

@@ -170,7 +170,7 @@ asio::awaitable<void> HttpConnection::Respond() {
       break;
   }
   // A body that came along with a GET, say.
-  if (!broken_ && parser_.phase() == Phase::kBody) co_await SkipBody();
+  if (!broken_ && keep_ && parser_.phase() == Phase::kBody) co_await SkipBody();
 }
 
 // --- Ops.
@@ -193,13 +193,13 @@ asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::ReadJsonBody(st
   co_await Continue();
   SetDeadline(node_.options.stall_timeout);
   while (!broken_) {
+    Parse();
     for (const absl::string_view piece : pieces_) body.append(piece.data(), piece.size());
     pieces_.clear();
     if (body.size() > limit) co_return too_long;
     if (parser_.phase() == Phase::kFailed) co_return parser_.failure();
     if (parser_.phase() == Phase::kDone) break;
     co_await FillBody(input_.Room(kReadBytes));
-    Parse();
   }
   deadline_ = absl::InfiniteDuration();
   co_return absl::nullopt;
@@ -362,12 +362,14 @@ asio::awaitable<void> HttpConnection::Fail(HttpFailure failure) {
 asio::awaitable<void> HttpConnection::SkipBody() {
   SetDeadline(node_.options.stall_timeout);
   uint64_t skipped = 0;
+  Parse();
   while (!broken_ && parser_.phase() == Phase::kBody && skipped <= kMaxDiscarded) {
+    pieces_.clear();
     co_await FillBody(input_.Room(kReadBytes));
     Parse();
     for (const absl::string_view piece : pieces_) skipped += piece.size();
-    pieces_.clear();
   }
+  pieces_.clear();
   deadline_ = absl::InfiniteDuration();
   if (parser_.phase() != Phase::kDone) keep_ = false;
 }

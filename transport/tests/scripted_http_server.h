@@ -114,13 +114,12 @@ class ScriptedHttpServer {
         MutexLock lock(mutex_);
         open_.push_back(fd.get());
       }
-      threads_.emplace_back(
-          [this, number, shared = std::make_shared<UniqueFd>(std::move(fd))] {
-            Serve(shared->get(), number);
-            MutexLock lock(mutex_);
-            open_.remove(shared->get());
-            shared->Reset();
-          });
+      threads_.emplace_back([this, number, shared = std::make_shared<UniqueFd>(std::move(fd))] {
+        Serve(shared->get(), number);
+        MutexLock lock(mutex_);
+        open_.remove(shared->get());
+        shared->Reset();
+      });
     }
   }
 
@@ -138,9 +137,9 @@ class ScriptedHttpServer {
         More(fd, input);
         return;
       }
-      std::string text = absl::StrCat("HTTP/1.1 ", response.status, " Scripted\r\n",
-                                      "Content-Length: ", response.body.size(), "\r\n",
-                                      response.headers, "\r\n");
+      std::string text =
+          absl::StrCat("HTTP/1.1 ", response.status, " Scripted\r\n",
+                       "Content-Length: ", response.body.size(), "\r\n", response.headers, "\r\n");
       text.append(response.body, 0, response.cut.value_or(response.body.size()));
       if (!SendAll(fd, text) || response.cut) return;
     }

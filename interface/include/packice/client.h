@@ -53,9 +53,9 @@ class Writer {
   // Writes at an offset of any blob. Does not move where Write appends.
   absl::Status WriteAt(uint64_t offset, absl::string_view bytes, size_t blob = 0);
 
-  // The blob's memory itself, for filling in place; only with a declared size (`unsupported`
-  // without). Valid until Seal, Discard or the end of this Writer. For bytes that lie in a buffer
-  // already, Write is faster.
+  // The blob's memory itself, for filling in place; only with a declared size, and where the node's
+  // memory or files are this machine's (`unsupported` otherwise). Valid until Seal, Discard or the
+  // end of this Writer. For bytes that lie in a buffer already, Write is faster.
   absl::StatusOr<absl::Span<char>> Span(size_t blob = 0);
 
   // Appends to blob 0 through a standard stream, in order with Write. Lives as long as this Writer,
@@ -82,7 +82,9 @@ class Writer {
 
 // A sealed object, pinned: it is not evicted while this lives. Move-only; thread-safe for reading.
 // Views and streams of it stay valid until it is destroyed (moving it is no harm), even if the node
-// goes away meanwhile. It keeps its client's connection open, even when it outlives the Client.
+// goes away meanwhile. Of an object that is streamed from another machine only what was viewed by
+// then can be read when the lease is over. It keeps its client's connection open, even when it
+// outlives the Client.
 class Reader {
  public:
   Reader(Reader&&) noexcept;
@@ -91,9 +93,9 @@ class Reader {
 
   const ObjectId& id() const;
   size_t blob_count() const;
-  uint64_t size() const;              // bytes, over all blobs
+  uint64_t size() const;                  // bytes, over all blobs
   uint64_t blob_size(size_t blob) const;  // bytes; 0 of a blob that there is not
-  std::string metadata_json() const;  // a JSON object
+  std::string metadata_json() const;      // a JSON object
   const Metadata& metadata() const;
 
   // All bytes of a blob, without a copy: mapped at the first call. `capacity` when this client

@@ -4,8 +4,8 @@
 
 namespace packice::cli {
 
-// Runs the command that the arguments name, or the node where argv[0] is packice-node. Answers the process's exit code, that of the error's
-// kind.
+// Runs the command that the arguments name, or the node where argv[0] is packice-node. Answers the
+// process's exit code, that of the error's kind.
 int Main(int argc, char** argv);
 
 }  // namespace packice::cli

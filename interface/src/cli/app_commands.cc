@@ -91,8 +91,9 @@ Examples:
 }
 
 void AddMv(CLI::App& app, Run& run) {
-  auto [command, args] = Add<MvArgs>(app, run, "mv", "Give an object another id", &Mv,
-                                     R"(The bytes do not move. Nobody may hold a lease on the object, and the new id must
+  auto [command, args] = Add<MvArgs>(
+      app, run, "mv", "Give an object another id", &Mv,
+      R"(The bytes do not move. Nobody may hold a lease on the object, and the new id must
 be free.
 
 Example:
@@ -119,9 +120,9 @@ Examples:
 }
 
 void AddFsck(CLI::App& app, Run& run) {
-  auto [command, args] =
-      Add<FsckArgs>(app, run, "fsck", "Check a node's data directory", &Fsck,
-                    R"(No node may be running on the directory. Reads every byte. Exits with 0 when all
+  auto [command, args] = Add<FsckArgs>(
+      app, run, "fsck", "Check a node's data directory", &Fsck,
+      R"(No node may be running on the directory. Reads every byte. Exits with 0 when all
 is well and with 7 when damage was found, repaired or not. --repair sets what is
 damaged or unknown aside, in DIR/quarantine; it deletes nothing that may be
 somebody's data.

@@ -97,7 +97,8 @@ otherwise, with --host and either --token-file or --insecure.
 
 Example:
   PACKICE_DATA=/var/lib/packice packice-node --adapter=http --port 8080)");
-  app.add_option("--adapter", args->adapter, "http: files, over HTTP; uds-memfd: memory, over a socket")
+  app.add_option("--adapter", args->adapter,
+                 "http: files, over HTTP; uds-memfd: memory, over a socket")
       ->envname("PACKICE_ADAPTER")
       ->check(OneOf("--adapter", {"http", "uds-memfd"}, {}))
       ->capture_default_str();

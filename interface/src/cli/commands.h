@@ -30,8 +30,8 @@ struct ServeArgs {
   std::string tls_key;
   uint64_t threads = 2;
   uint64_t max_connections = 8192;
-  uint64_t max_in_flight = 4096;        // HTTP requests
-  uint64_t max_header_bytes = 16384;    // of an HTTP request
+  uint64_t max_in_flight = 4096;          // HTTP requests
+  uint64_t max_header_bytes = 16384;      // of an HTTP request
   uint64_t max_body = uint64_t{1} << 40;  // bytes of an HTTP request's body
   absl::Duration idle_timeout = absl::Seconds(75);
   absl::Duration header_timeout = absl::Seconds(10);

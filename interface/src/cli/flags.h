@@ -36,7 +36,8 @@ Command<Args> Add(CLI::App& app, Run& run, const std::string& name, const std::s
 
 // --target, --token-file and --ca-file.
 void AddTarget(CLI::App& app, Target& target);
-// For a command with two nodes: --from, --from-token-file and --from-ca-file where `name` is "from".
+// For a command with two nodes: --from, --from-token-file and --from-ca-file where `name` is
+// "from".
 void AddTarget(CLI::App& app, Target& target, const std::string& name);
 
 void AddJson(CLI::App& app, bool& json);

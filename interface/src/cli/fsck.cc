@@ -52,9 +52,8 @@ std::string FormatJson(const FsckReport& report) {
 // So that a script notices: also what was repaired had been damaged.
 absl::Status Verdict(const FsckReport& report, const FsckArgs& args) {
   if (report.findings.empty()) return absl::OkStatus();
-  const auto left =
-      std::count_if(report.findings.begin(), report.findings.end(),
-                    [](const Finding& finding) { return !finding.repaired; });
+  const auto left = std::count_if(report.findings.begin(), report.findings.end(),
+                                  [](const Finding& finding) { return !finding.repaired; });
   std::string what = absl::StrCat(args.data, ": ", report.findings.size(), " findings");
   if (!args.repair) {
     absl::StrAppend(&what, "; --repair sets aside what is damaged");

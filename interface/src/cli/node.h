@@ -24,7 +24,8 @@ class Node {
   static absl::StatusOr<std::unique_ptr<Node>> Start(const ServeArgs& args, EventSink& sink);
   ~Node();
 
-  // "unix:/tmp/packice.sock http://127.0.0.1:8080", in the order that the transports were asked for.
+  // "unix:/tmp/packice.sock http://127.0.0.1:8080", in the order that the transports were asked
+  // for.
   const std::string& addresses() const { return addresses_; }
 
   // Takes no more connections and answers what was asked, on all transports at the same time; then

@@ -39,8 +39,7 @@ absl::StatusOr<Room> RoomOf(const ServeArgs& args) {
                                           path.string(), " is; give a --capacity"));
   }
   const uint64_t bytes = uint64_t{info.f_blocks} * info.f_frsize;
-  return Room{bytes / 10 * 9,
-              absl::StrCat(", nine tenths of the file system's ", SizeText(bytes))};
+  return Room{bytes / 10 * 9, absl::StrCat(", nine tenths of the file system's ", SizeText(bytes))};
 }
 
 }  // namespace packice::cli

@@ -31,9 +31,10 @@ absl::StatusOr<std::string> ReadToken(const std::string& file) {
   token.erase(token.find_last_not_of(" \t\r\n") + 1);  // npos + 1 is 0
   if (token.empty() || token.size() > kMaxBytes ||
       !std::all_of(token.begin(), token.end(), absl::ascii_isgraph)) {
-    return MakeError(ErrorKind::kInvalidArgument,
-                     absl::StrCat("the token file ", file, " must hold one line of 1 to ", kMaxBytes,
-                                  " visible characters; make one with: openssl rand -hex 32"));
+    return MakeError(
+        ErrorKind::kInvalidArgument,
+        absl::StrCat("the token file ", file, " must hold one line of 1 to ", kMaxBytes,
+                     " visible characters; make one with: openssl rand -hex 32"));
   }
   return token;
 }

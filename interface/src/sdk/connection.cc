@@ -43,8 +43,8 @@ absl::StatusOr<NodeStats> Connection::Stats() {
     return NodeStats{.peer = *std::move(peer)};
   }
   using Answer = absl::StatusOr<StatsReply>;
-  Answer reply = blocking::Await<Answer>(
-      *peer_, [this](Done<Answer> done) { node_stats_(std::move(done)); });
+  Answer reply =
+      blocking::Await<Answer>(*peer_, [this](Done<Answer> done) { node_stats_(std::move(done)); });
   if (!reply.ok()) return reply.status();
   return NodeStats{.peer = reply->peer,
                    .connections = reply->connections,

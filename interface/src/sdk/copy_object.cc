@@ -19,8 +19,8 @@ absl::Status CopyBlob(const Reader& from, size_t blob, Writer& to, std::vector<c
     const absl::StatusOr<size_t> got = from.Read(done, absl::MakeSpan(buffer.data(), wanted), blob);
     if (!got.ok()) return got.status();
     if (*got == 0) {
-      return MakeError(ErrorKind::kIo, absl::StrCat("object ", from.id().ToQuoted(), " ended after ",
-                                                    done, " of ", size, " bytes"));
+      return MakeError(ErrorKind::kIo, absl::StrCat("object ", from.id().ToQuoted(),
+                                                    " ended after ", done, " of ", size, " bytes"));
     }
     const absl::string_view piece(buffer.data(), *got);
     if (absl::Status status = to.WriteAt(done, piece, blob); !status.ok()) return status;
@@ -47,8 +47,8 @@ absl::StatusOr<Sealed> CopyObject(Client& from, Client& to, absl::string_view id
   if (info->expires_at.has_value()) {
     options.object_ttl = *info->expires_at - Clock::System().WallTime();
     if (*options.object_ttl <= absl::ZeroDuration()) {
-      return MakeError(ErrorKind::kNotFound,
-                       absl::StrCat("object ", reader->id().ToQuoted(), " is at the end of its life"));
+      return MakeError(ErrorKind::kNotFound, absl::StrCat("object ", reader->id().ToQuoted(),
+                                                          " is at the end of its life"));
     }
   }
   absl::StatusOr<Writer> writer = to.Create(new_id.empty() ? id : new_id, options);

@@ -30,7 +30,8 @@ absl::StatusOr<ObjectHistory> Client::History(absl::string_view id, size_t limit
     info = Stat(history.next.bytes());
     if (info.ok()) history.next = ObjectId();
   }
-  if (history.objects.empty() || KindOf(info.status()) != ErrorKind::kNotFound) return info.status();
+  if (history.objects.empty() || KindOf(info.status()) != ErrorKind::kNotFound)
+    return info.status();
   history.end = End::kMissing;
   return history;
 }

@@ -29,10 +29,10 @@ struct HttpServerOptions {
   uint16_t port = 8080;  // 0: any
   bool insecure = false;
   // What clients send as `Authorization: Bearer ...`. Empty: nobody is asked.
-  std::string token;
+  std::string token = {};
   // PEM files. Both or neither; with them the server speaks TLS (1.2 and later) only.
-  std::string tls_cert;
-  std::string tls_key;
+  std::string tls_cert = {};
+  std::string tls_key = {};
 
   size_t threads = 2;
   // For what may block on a disk: bodies of PUT, bytes that are not in the page cache.
@@ -61,9 +61,9 @@ struct HttpServerOptions {
   absl::Duration default_ttl = absl::Seconds(60);
 
   // What /version answers.
-  std::string version;
+  std::string version = {};
   // Shared with the node's other transports. Null: the server has its own.
-  std::shared_ptr<NodeMetrics> metrics;
+  std::shared_ptr<NodeMetrics> metrics = nullptr;
   // Told of what an operator should know, one line each, never with a token in it. Called from any
   // thread, at most once a second for each kind.
   std::function<void(absl::string_view)> log = [](absl::string_view) {};
