@@ -96,7 +96,10 @@ absl::Status LocalPeer::Engine::Freeze(const SealRequest& request, Sealing& seal
   absl::Status status = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
   while (!status.ok() && archive_ != nullptr && KindOf(status) == ErrorKind::kCapacity &&
          MakeMediumRoom(sealing.reserved, freed, request.operation)) {
-    status = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
+    absl::Status again = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
+    // Bytes whose sync failed for want of room are given up: room comes too late for them.
+    if (!again.ok() && KindOf(again) == ErrorKind::kIo) break;
+    status = std::move(again);
   }
   return status;
 }

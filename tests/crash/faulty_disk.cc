@@ -16,7 +16,21 @@ std::string BesideThisProgram(const std::string& name) {
   return (fs::read_symlink("/proc/self/exe").parent_path() / name).lexically_normal();
 }
 
-FaultyDisk::FaultyDisk(Memory memory) : memory_(memory), shadow_{directory_ / "shadow"} {
+namespace {
+
+// A disk whose syncs are not real may as well be memory, if there is some.
+std::string PlaceFor(FaultyDisk::Memory memory) {
+  constexpr uintmax_t kEnough = uint64_t{2} << 30;
+  const std::string shared_memory = "/dev/shm";
+  std::error_code ignored;
+  const bool enough = fs::space(shared_memory, ignored).available >= kEnough;
+  return memory == FaultyDisk::Memory::kForgetful && !ignored && enough ? shared_memory : "/tmp";
+}
+
+}  // namespace
+
+FaultyDisk::FaultyDisk(Memory memory)
+    : directory_(PlaceFor(memory)), memory_(memory), shadow_{directory_ / "shadow"} {
   fs::create_directory(root());
   if (memory == Memory::kForgetful) MakeAllDurable();
 }
