@@ -41,20 +41,22 @@ asio::awaitable<void> HttpConnection::Continue() {
 
 // A body on its way to a blob: while one stretch of it is written, the next is read.
 struct HttpConnection::Writing {
+  Writing(Blob& into, uint64_t offset) : blob(into), at(offset) {}
+
   Blob& blob;
   uint64_t at;            // in the blob, of the next byte
   uint64_t received = 0;  // that were given to be written
 
-  ByteBuffer bytes = {};  // holds what is being written
-  std::vector<absl::string_view> pieces = {};
-  std::shared_ptr<Call<absl::Status>> call = nullptr;
+  ByteBuffer bytes;  // holds what is being written
+  std::vector<absl::string_view> pieces;
+  std::shared_ptr<Call<absl::Status>> call;
 };
 
 // Writes the body to the blob at `offset`. `size`: how long it must be, where that is known. Fails
 // where the client is to be told something; broken_ where there is none any more.
 asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::Receive(
     Blob& blob, uint64_t offset, absl::optional<uint64_t> size) {
-  Writing writing{blob, offset};
+  Writing writing(blob, offset);
   co_await Continue();
   SetDeadline(node_.options.stall_timeout);
   OptionalFailure failure = co_await ReceiveBody(writing, size);
