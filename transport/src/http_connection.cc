@@ -150,8 +150,10 @@ asio::awaitable<void> HttpConnection::ReadHead() {
 asio::awaitable<void> HttpConnection::SayTimeout(absl::string_view why) {
   broken_ = false;
   keep_ = false;
+  timed_out_ = false;
   QueueFailure(HttpFailure(408, ErrorKind::kTimeout, why));
   co_await Flush();
+  if (!broken_) co_await Linger();
   broken_ = true;
 }
 
