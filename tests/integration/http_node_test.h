@@ -15,8 +15,19 @@ class HttpNodeTest : public NodeTest {
  protected:
   void StartHttpNode(NodeFlags flags = {}) {
     flags.http = true;
+    const bool plain = flags.tls_cert.empty();
     StartNode(std::move(flags));
     ASSERT_NE(node().http_port(), 0);
+    // Each of its threads makes its timer and what else it needs when it first runs.
+    {
+      HttpClient one = ConnectHttp();
+      HttpClient two = ConnectHttp();
+      if (plain) {
+        one.Ask("GET /healthz");
+        two.Ask("GET /healthz");
+      }
+    }
+    before_ = FiguresAlone();
   }
 
   HttpClient ConnectHttp() { return HttpClient(node().http_port()); }

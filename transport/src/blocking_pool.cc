@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "sigpipe.h"
+
 namespace packice {
 
 BlockingPool::BlockingPool(size_t threads) {
   for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) {
-    threads_.emplace_back([this] { Work(); });
+    threads_.emplace_back([this] {
+      BlockSigpipe();
+      Work();
+    });
   }
 }
 

@@ -70,7 +70,8 @@ class Reader final : public Base {
         if (std::exchange(request_.has_host, true)) error = http::error::bad_field;
         return;
       case http::field::transfer_encoding:
-        request_.coded = !beast::iequals(value, "chunked");
+        // In whichever of several fields: "gzip", then "chunked", is "gzip, chunked".
+        request_.coded = request_.coded || !beast::iequals(value, "chunked");
         return;
       case http::field::expect:
         request_.expects_continue = beast::iequals(value, "100-continue");

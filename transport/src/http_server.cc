@@ -33,6 +33,8 @@ using Workers = WorkerPool<HttpConnection>;
 
 // How long the acceptor rests when the system has no descriptors left.
 constexpr auto kAcceptPause = std::chrono::milliseconds(20);
+// How many connections it refuses before it rests.
+constexpr int kMaxRefusals = 256;
 // Deadlines are held to within this.
 constexpr absl::Duration kMaxSweep = absl::Milliseconds(250);
 constexpr absl::Duration kMinSweep = absl::Milliseconds(5);
@@ -129,6 +131,7 @@ class HttpServer::Impl {
  private:
   absl::Status Listen(const asio::ip::address& address) {
     const Tcp::endpoint endpoint(address, options_.port);
+    protocol_ = endpoint.protocol();
     boost::system::error_code error;
     acceptor_ = std::make_unique<Tcp::acceptor>(workers_.first().context);
     acceptor_->open(endpoint.protocol(), error);
@@ -222,10 +225,25 @@ class HttpServer::Impl {
   void RefuseWaiting() {
     log_.Log("descriptors",
              "out of descriptors: refusing connections (raise the limit of open files)");
-    spare_.Reset();
-    const UniqueFd socket(accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (socket) Refuse(socket.get(), "the node is out of descriptors");
+    for (int i = 0; i < kMaxRefusals; ++i) {
+      spare_.Reset();
+      UniqueFd socket(accept4(acceptor_->native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
+      spare_ = SpareDescriptor();
+      if (!socket) return;
+      if (spare_) return AdmitDescriptor(std::move(socket));  // meanwhile some have become free
+      Refuse(socket.get(), "the node is out of descriptors");
+    }
     spare_ = SpareDescriptor();
+  }
+
+  void AdmitDescriptor(UniqueFd fd) {
+    Workers::Worker& worker = workers_.LeastLoaded();
+    Tcp::socket socket(worker.context);
+    boost::system::error_code error;
+    socket.assign(protocol_, fd.get(), error);
+    if (error) return;
+    static_cast<void>(fd.Release());
+    Admit(worker, std::move(socket));
   }
 
   static UniqueFd SpareDescriptor() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
@@ -250,6 +268,7 @@ class HttpServer::Impl {
   HttpNode node_;
   Workers workers_;
   std::unique_ptr<Tcp::acceptor> acceptor_;
+  Tcp protocol_ = Tcp::v4();  // of acceptor_
   UniqueFd spare_ = SpareDescriptor();
   std::atomic<bool> stopping_{false};
   std::string url_;

@@ -23,6 +23,7 @@
 #include "packice/core/clock.h"
 #include "packice/core/latch.h"
 #include "packice/core/mutex.h"
+#include "sigpipe.h"
 
 namespace packice {
 
@@ -48,7 +49,10 @@ class WorkerPool {
 
   void Run() {
     for (auto& worker : workers_) {
-      worker->thread = std::thread([&context = worker->context] { context.run(); });
+      worker->thread = std::thread([&context = worker->context] {
+        BlockSigpipe();
+        context.run();
+      });
     }
   }
 
