@@ -61,6 +61,7 @@ class HttpClient {
   void Close() { socket_.Reset(); }
   // Closes so that the server sees a reset.
   void Reset();
+  int socket() const { return socket_.get(); }
 
  private:
   bool ReadMore();

@@ -93,15 +93,29 @@ class NodeTest : public testing::Test {
   }
 
   testing::AssertionResult IsAsBefore(absl::Duration patience = kPatience) {
+    return Has(before_, patience);
+  }
+  // Comes to have exactly this.
+  testing::AssertionResult Has(const Figures& wanted, absl::Duration patience = kPatience) {
     Figures now;
-    const auto as_before_or_gone = [&] {
+    const auto so_or_gone = [&] {
       now = FiguresOf(*watcher_);
-      return now == before_ || now == Figures();
+      return now == wanted || now == Figures();
     };
-    Eventually(as_before_or_gone, patience);
-    if (now == before_) return testing::AssertionSuccess();
+    Eventually(so_or_gone, patience);
+    if (now == wanted) return testing::AssertionSuccess();
     return testing::AssertionFailure() << "the node has " << testing::PrintToString(now)
-                                       << "; before, it had " << testing::PrintToString(before_);
+                                       << "; before, it had " << testing::PrintToString(wanted);
+  }
+
+  // What it has once only the watcher is connected.
+  Figures FiguresAlone() {
+    Figures now;
+    EXPECT_TRUE(Eventually([&] {
+      now = FiguresOf(*watcher_);
+      return now.connections == before_.connections;
+    }));
+    return now;
   }
 
   std::string path() const { return directory_ / "socket"; }
