@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <random>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -45,6 +46,7 @@ void CrashRounds::SetRules(std::vector<std::string> rules) {
 }
 
 bool CrashRounds::StartNode() {
+  evictions_ = 0;
   if (node_.Start()) return true;
   Complain(absl::StrCat("the node does not start; its log ends: ", node_.Log()));
   return false;
@@ -93,7 +95,10 @@ void CrashRounds::CheckObjects() {
   do {
     stats = client.Ask(R"({"op":"stats"})");
   } while (stats.Kind() == "ok" && stats.Number("creating") > 0 && absl::Now() < deadline);
-  Complain(ledger_.Settle(LookAt(client, ledger_)));
+  const std::vector<Sighting> sightings = LookAt(client, ledger_);
+  const int64_t evictions = stats.Kind() == "ok" ? stats.Number("evictions") : 0;
+  // Those of an earlier look are accounted for.
+  Complain(ledger_.Settle(sightings, evictions - std::exchange(evictions_, evictions)));
   if (stats.Kind() != "ok" || stats.Number("quarantined") != 0) {
     Complain(absl::StrCat("has set objects aside: ", stats.line));
   }
@@ -160,6 +165,7 @@ void CrashRounds::WorkWithAFault() {
   Writers::Options options = plan_.writers;
   options.faults = {"io", "capacity"};
   options.faults_are_open = first != last;
+  options.evictions = plan_.fault == "ENOSPC";
   {
     Writers writers(node_, ledger_, options, random_());
     const uint64_t enough = ledger_.answered() + 60;

@@ -76,6 +76,7 @@ class CrashRounds {
   std::unique_ptr<FaultyDisk> disk_;
   CrashNode node_;
   int round_ = 0;
+  int64_t evictions_ = 0;      // of the running node, as far as they are accounted for
   std::string what_happened_;  // in the last crash
   std::vector<std::string> complaints_;
   std::map<std::string, int> deaths_;

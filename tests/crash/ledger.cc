@@ -96,6 +96,12 @@ void Ledger::Expired(Version version) {
   if (absl::Now() > record.stays_until) PutAt(record, absl::nullopt);
 }
 
+void Ledger::Evicted(Version version) {
+  MutexLock lock(mutex_);
+  PutAt(RecordOf(version), absl::nullopt);
+  ++evicted_;
+}
+
 absl::optional<Ledger::Known> Ledger::Pick(int owner, Random& random) const {
   MutexLock lock(mutex_);
   const auto found = there_.find(owner);
@@ -125,7 +131,7 @@ absl::optional<TestObject> Ledger::Find(Version version) const {
   return found->second.object;
 }
 
-std::string Ledger::Judge(Record& record, const Sighting* sighting) {
+std::string Ledger::Judge(Record& record, const Sighting* sighting, int64_t& evictions) {
   const absl::Time now = absl::Now();
   const absl::optional<std::string> seen =
       sighting == nullptr ? absl::nullopt : absl::make_optional(sighting->id);
@@ -135,7 +141,9 @@ std::string Ledger::Judge(Record& record, const Sighting* sighting) {
   }
   std::string complaint;
   const bool expected = seen == record.place || (record.in_flight && seen == record.outcome);
-  if (!expected && !(!seen && now > record.stays_until)) {
+  const bool expired = !seen && now > record.stays_until;
+  const bool evicted = !seen && !expected && !expired && evictions-- > 0;
+  if (!expected && !expired && !evicted) {
     complaint = absl::StrCat("is ", PlaceName(seen), ", but was ", PlaceName(record.place));
     if (record.in_flight) absl::StrAppend(&complaint, " or ", PlaceName(record.outcome));
   } else if (sighting != nullptr && !sighting->complaint.empty()) {
@@ -158,8 +166,9 @@ std::string Ledger::Judge(Record& record, const Sighting* sighting) {
   return absl::StrCat("object ", record.object.version, " ", complaint);
 }
 
-std::vector<std::string> Ledger::Settle(const std::vector<Sighting>& sightings) {
+std::vector<std::string> Ledger::Settle(const std::vector<Sighting>& sightings, int64_t evictions) {
   MutexLock lock(mutex_);
+  evictions -= std::exchange(evicted_, 0);
   std::vector<std::string> complaints;
   std::map<Version, const Sighting*> seen;
   for (const Sighting& sighting : sightings) {
@@ -172,7 +181,8 @@ std::vector<std::string> Ledger::Settle(const std::vector<Sighting>& sightings) 
   }
   for (auto& [version, record] : records_) {
     const auto found = seen.find(version);
-    const std::string complaint = Judge(record, found == seen.end() ? nullptr : found->second);
+    const std::string complaint =
+        Judge(record, found == seen.end() ? nullptr : found->second, evictions);
     if (!complaint.empty()) complaints.push_back(complaint);
   }
   return complaints;

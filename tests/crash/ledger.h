@@ -44,6 +44,7 @@ class Ledger {
   void Refused(Version version);
   // It was not found, as is in order.
   void Expired(Version version);
+  void Evicted(Version version);
 
   // One of the objects that `owner` has sealed, and that nothing is asked of; nothing if it has
   // none. `id` is where it is.
@@ -61,8 +62,9 @@ class Ledger {
   absl::optional<TestObject> Find(Version version) const;
 
   // When nobody writes: holds what a node shows, a list of all of its objects, against what is
-  // known. Answers what is wrong, a line each.
-  std::vector<std::string> Settle(const std::vector<Sighting>& sightings);
+  // known. So many objects may be gone as were evicted since the last time. Answers what is wrong,
+  // a line each.
+  std::vector<std::string> Settle(const std::vector<Sighting>& sightings, int64_t evictions);
 
  private:
   struct Record {
@@ -84,13 +86,15 @@ class Ledger {
   void PutAt(Record& record, absl::optional<std::string> place)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What is wrong; empty: nothing.
-  std::string Judge(Record& record, const Sighting* sighting) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::string Judge(Record& record, const Sighting* sighting, int64_t& evictions)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   std::map<Version, Record> records_ ABSL_GUARDED_BY(mutex_);
   std::map<int, std::set<Version>> there_ ABSL_GUARDED_BY(mutex_);  // by owner
   Version last_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t answered_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t evicted_ ABSL_GUARDED_BY(mutex_) = 0;  // found out by writers
 };
 
 }  // namespace packice

@@ -162,22 +162,30 @@ class Writers::Writer {
     known = ledger_.Pick(number_, random_);
     if (!known) return "";
     std::vector<std::string> expected = {"busy"};  // a lease of its own, that it did not release
-    if (known->may_expire) expected.push_back("not_found");
+    if (known->may_expire || writers_.options_.evictions) expected.push_back("not_found");
     const std::string kind = Ask(absl::StrCat(R"({"op":"acquire","intent":")", intent,
                                               R"(","object_id":")", known->id, R"("})"),
                                  expected, &grant);
-    if (kind == "not_found") ledger_.Expired(known->object.version);
+    if (kind == "not_found") Gone(*known);
     if (kind != "ok") return "";
     const std::string lease = grant.Text("lease_id");
     if (grant.Json("v") == absl::StrCat(known->object.version)) return lease;
-    // It expired, and another writer has its id.
-    if (known->may_expire) {
-      ledger_.Expired(known->object.version);
-    } else {
+    // It is gone, and another writer has its id.
+    if (!Gone(*known)) {
       Complain(absl::StrCat("object ", known->object.version, " is another one: ", grant.line));
     }
     Ask(LeaseLine("release", lease), {});
     return "";
+  }
+
+  // Whether that is in order.
+  bool Gone(const Ledger::Known& known) {
+    if (known.may_expire) {
+      ledger_.Expired(known.object.version);
+    } else if (writers_.options_.evictions) {
+      ledger_.Evicted(known.object.version);
+    }
+    return known.may_expire || writers_.options_.evictions;
   }
 
   void Read() {

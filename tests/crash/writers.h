@@ -26,6 +26,8 @@ class Writers {
     std::vector<std::string> faults;
     // After such an error a change may have happened or not.
     bool faults_are_open = false;
+    // The node may evict what nobody holds.
+    bool evictions = false;
   };
 
   // Starts them. Both must outlive this.
