@@ -121,9 +121,13 @@ class FakeArchive final : public Archive {
   }
 
   absl::Status ForEach(absl::FunctionRef<void(ArchivedObject)> visit) override {
-    MutexLock lock(disk_.mutex_);
-    if (absl::Status failure = disk_.Failure(); !failure.ok()) return failure;
-    for (const auto& [serial, row] : disk_.rows_) {
+    std::map<uint64_t, FakeDisk::Row> rows;
+    {
+      MutexLock lock(disk_.mutex_);
+      if (absl::Status failure = disk_.Failure(); !failure.ok()) return failure;
+      rows = disk_.rows_;
+    }
+    for (const auto& [serial, row] : rows) {
       uint64_t footprint = 0;
       for (const uint64_t size : row.sizes) footprint += size;
       visit({row.id, serial, footprint, row.sealed_at, row.expires_at, absl::StrCat(serial)});

@@ -1,5 +1,6 @@
-// A MemoryPeer against PlainPeer, the peer that is right by inspection: the same random requests at
-// the same times, and everything that can be seen must be the same, call by call.
+// A MemoryPeer, and a peer with an archive, against PlainPeer, the peer that is right by
+// inspection: the same random requests at the same times, and everything that can be seen must be
+// the same, call by call.
 //
 // A seed that fails prints what it did. PACKICE_MODEL_SEED=<seed> runs that one alone.
 //
@@ -19,14 +20,18 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "fake_disk.h"
 #include "gtest/gtest.h"
+#include "packice/backends/memory_lease_table.h"
 #include "packice/core/blocking.h"
 #include "packice/core/testing/fake_clock.h"
 #include "packice/core/testing/fake_random.h"
 #include "packice/core/testing/heap_blob_store.h"
 #include "packice/core/testing/pending.h"
 #include "packice/core/testing/plain_peer.h"
+#include "packice/peers/lru_policy.h"
 #include "packice/peers/memory_peer.h"
+#include "tell.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -39,51 +44,16 @@ namespace {
 
 constexpr uint64_t kCapacity = 1000;
 
-std::string Tell(const absl::Status& status) {
-  return status.ok() ? "ok" : std::string(InfoOf(KindOf(status)).name);
-}
-template <typename T>
-std::string Tell(const absl::StatusOr<T>& answer) {
-  return Tell(answer.status());
-}
-
-std::string Tell(const PeerStats& stats) {
-  return absl::StrCat("objects ", stats.objects, " creating ", stats.creating, " bytes ",
-                      stats.bytes, " of ", stats.capacity.value_or(0), " hits ", stats.hits,
-                      " misses ", stats.misses, " evictions ", stats.evictions, " expired ",
-                      stats.expired_objects, "+", stats.expired_leases, " waiting ", stats.waiting,
-                      " leases ", stats.read_leases, "+", stats.create_leases, "+",
-                      stats.write_leases);
-}
-
-std::string Tell(const absl::optional<absl::Time>& time) {
-  return time ? absl::StrCat(absl::ToUnixNanos(*time)) : "-";
-}
-
-std::string Tell(const ObjectInfo& info) {
-  return absl::StrCat(info.object_id.bytes(),
-                      info.state == ObjectState::kSealed ? " sealed" : " creating", " {",
-                      absl::StrJoin(info.metadata.values(), ",", absl::PairFormatter("=")), "} ",
-                      absl::StrJoin(info.blob_sizes, "+"), " leases ", info.leases, " created ",
-                      Tell(absl::make_optional(info.created_at)), " sealed ", Tell(info.sealed_at),
-                      " expires ", Tell(info.expires_at));
-}
-
-std::string Tell(const ListPage& page) {
-  std::string told = absl::StrCat("next ", page.next ? page.next->bytes() : "-");
-  for (const ObjectInfo& info : page.objects) absl::StrAppend(&told, "\n    ", Tell(info));
-  return told;
-}
-
 class Comparison {
  public:
-  Comparison(uint64_t seed, bool limited) : random_(seed), limited_(limited), plain_(MakePlain()) {
+  Comparison(uint64_t seed, bool limited, bool archived)
+      : random_(seed), limited_(limited), plain_(MakePlain()) {
     LocalPeerOptions options;
     if (limited_) options.capacity = kCapacity;
     options.background_reaper = false;
     options.clock = &clock_;
     options.random = &local_random_;
-    local_ = MakeMemoryPeer(options);
+    local_ = archived ? MakeArchived(options) : MakeMemoryPeer(options);
     ids_ = 4 + Below(5);
   }
 
@@ -129,6 +99,12 @@ class Comparison {
     return std::make_unique<PlainPeer>(store_, clock_, plain_random_, EventSink::Null(), options);
   }
 
+  std::unique_ptr<LocalPeer> MakeArchived(const LocalPeerOptions& options) {
+    return std::make_unique<LocalPeer>(disk_.MakeStore(),
+                                       std::make_unique<MemoryLeaseTable>(clock_),
+                                       std::make_unique<LruPolicy>(), options, disk_.MakeArchive());
+  }
+
   // --- Random parts of requests.
 
   ObjectId AnyId() {
@@ -163,7 +139,8 @@ class Comparison {
     if (choice < 52) return Seal();
     if (choice < 67) return Release();
     if (choice < 73) return Discard();
-    if (choice < 77) return Renew();
+    if (choice < 75) return Renew();
+    if (choice < 77) return Relocate();
     if (choice < 80) return Cancel();
     if (choice < 83) return EndSession();
     if (choice < 86) return List();
@@ -252,6 +229,21 @@ class Comparison {
     const absl::Status plain = blocking::Discard(*plain_, request);
     request.lease_id = pair->local;
     Same("discard", Tell(plain), Tell(blocking::Discard(*local_, request)));
+    Collect();
+  }
+
+  void Relocate() {
+    const Pair* pair = AnyPair();
+    if (pair == nullptr) return;
+    RelocateRequest request;
+    request.to = AnyId();
+    request.session = SessionOf(*pair);
+    Log(absl::StrCat("relocate ", pair->name, " to ", request.to.bytes()));
+    request.lease_id = pair->plain;
+    const absl::Status plain = blocking::Relocate(*plain_, request);
+    request.lease_id = pair->local;
+    Same("relocate", Tell(plain), Tell(blocking::Relocate(*local_, request)));
+    if (plain.ok()) ++answers_["relocated"];
     Collect();
   }
 
@@ -425,6 +417,7 @@ class Comparison {
   FakeRandom plain_random_{1};
   FakeRandom local_random_{2};
   HeapBlobStore store_;
+  FakeDisk disk_;
   std::unique_ptr<PlainPeer> plain_;
   std::unique_ptr<LocalPeer> local_;
 
@@ -445,7 +438,7 @@ constexpr uint64_t kSeeds = 200;
 #endif
 constexpr int kSteps = 2000;
 
-void CompareAll(bool limited) {
+void CompareAll(bool limited, bool archived) {
   uint64_t first = 1;
   uint64_t last = kSeeds;
   if (const char* seed = std::getenv("PACKICE_MODEL_SEED")) {
@@ -455,7 +448,7 @@ void CompareAll(bool limited) {
   std::map<std::string, int> answers;
   uint64_t evictions = 0;
   for (uint64_t seed = first; seed <= last; ++seed) {
-    Comparison comparison(seed, limited);
+    Comparison comparison(seed, limited, archived);
     ASSERT_TRUE(comparison.Run(kSteps))
         << "PACKICE_MODEL_SEED=" << seed << "\n  " << comparison.log();
     for (const auto& [kind, count] : comparison.answers()) answers[kind] += count;
@@ -464,16 +457,20 @@ void CompareAll(bool limited) {
   // The walk went everywhere.
   for (const char* kind :
        {"ok", "not_found", "already_exists", "busy", "not_sealed", "timeout", "unavailable",
-        "lease_expired", "permission_denied", "invalid_argument"}) {
+        "lease_expired", "permission_denied", "invalid_argument", "relocated"}) {
     EXPECT_GT(answers[kind], 0) << kind;
   }
   EXPECT_EQ(answers["capacity"] > 0, limited);
   EXPECT_EQ(evictions > 0, limited);
 }
 
-TEST(ModelTest, AMemoryPeerDoesWhatThePlainPeerDoes) { CompareAll(/*limited=*/false); }
+TEST(ModelTest, AMemoryPeerDoesWhatThePlainPeerDoes) { CompareAll(false, false); }
 
-TEST(ModelTest, AMemoryPeerEvictsWhatThePlainPeerEvicts) { CompareAll(/*limited=*/true); }
+TEST(ModelTest, AMemoryPeerEvictsWhatThePlainPeerEvicts) { CompareAll(true, false); }
+
+TEST(ModelTest, APeerWithAnArchiveDoesWhatThePlainPeerDoes) { CompareAll(false, true); }
+
+TEST(ModelTest, APeerWithAnArchiveEvictsWhatThePlainPeerEvicts) { CompareAll(true, true); }
 
 }  // namespace
 }  // namespace packice
