@@ -5,7 +5,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -160,12 +159,8 @@ Response RawClient::Receive() {
   Response response;
   response.line = input_.substr(0, newline);
   input_.erase(0, newline + 1);
-  // A line's descriptors are those that its handles name; of a path the index comes last.
-  const absl::string_view line = response.line;
-  const size_t paths = std::min(line.find(R"({"kind":"path",)"), line.size());
-  for (size_t left = CountOf(R"({"kind":"fd","index":)", line) +
-                     CountOf(R"(,"index":)", line.substr(paths));
-       left > 0; --left) {
+  // A line's descriptors are those that its handles name.
+  for (size_t left = CountOf(R"("index":)", response.line); left > 0; --left) {
     if (received_.empty()) {
       ADD_FAILURE() << "descriptors are missing from " << response.line;
       break;
