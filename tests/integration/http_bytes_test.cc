@@ -1,9 +1,15 @@
 // Objects' bytes over HTTP: whole, in ranges, in chunks, and from clients that go away.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "absl/strings/str_cat.h"
 #include "http_test.h"
 #include "packice/core/testing/fake_clock.h"
 #include "packice/core/testing/heap_blob_store.h"
+#include "packice/core/testing/path_blob_store.h"
 #include "packice/core/testing/plain_peer.h"
+#include "packice/transport/uds_server.h"
+#include "temporary_directory.h"
 
 namespace packice {
 namespace {
@@ -287,6 +293,60 @@ TEST(HttpFairness, ALargeBodyStarvesNobody) {
   ASSERT_TRUE(slow.Send(HttpClient::Text("GET /objects/a/data")));
   for (int i = 0; i < 100; ++i) EXPECT_EQ(writer.Ask("GET /healthz").status, 200);
   EXPECT_EQ(slow.Receive().body.size(), size_t{64} << 20);
+}
+
+// A node on disk: files that are sent as they are, and paths in handles.
+TEST(HttpFiles, BlobsInFiles) {
+  const TemporaryDirectory directory;
+  PathBlobStore store(directory.path());
+  PlainPeer peer(store, Clock::System(), RandomSource::System());
+  ASSERT_OK_AND_ASSIGN(const auto server, HttpServer::Start(peer, {.port = 0, .threads = 1}));
+  HttpClient client(server->port());
+  const std::string bytes(5000000, 'z');
+  ASSERT_EQ(client.Ask("PUT /objects/a", bytes).status, 201);
+  ASSERT_EQ(client.Ask("PUT /objects/b", "short").status, 201);
+  EXPECT_TRUE(client.Ask("GET /objects/a/data").body == bytes);
+  EXPECT_EQ(client.Ask("GET /objects/b/data").body, "short");
+  EXPECT_EQ(client.Ask("GET /objects/a/data", "", "Range: bytes=4999999-\r\n").body, "z");
+  const HttpReply grant = client.Ask("POST /acquire", R"({"intent":"read","object_id":"b"})");
+  const std::string path = grant.Json().Text("path");
+  EXPECT_THAT(path, testing::StartsWith(directory.path()));
+  EXPECT_EQ(grant.Json().Text("attachment_path"), path);
+  EXPECT_EQ(grant.Json().Json("index"), "");
+
+  // A symbolic link in a blob's place leads nowhere.
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  ASSERT_EQ(symlink("/etc/passwd", path.c_str()), 0);
+  EXPECT_EQ(client.Ask("GET /objects/b/data").body, "short");
+}
+
+// Over a Unix socket a descriptor rides along, for those who do not see the path.
+TEST(UdsFiles, APathComesWithADescriptor) {
+  const TemporaryDirectory directory;
+  PathBlobStore store(directory.path());
+  PlainPeer peer(store, Clock::System(), RandomSource::System());
+  UdsServerOptions options;
+  options.path = directory / "socket";
+  ASSERT_OK_AND_ASSIGN(const auto server, UdsServer::Start(peer, options));
+  RawClient client(options.path);
+  const Response created =
+      client.Ask(R"({"op":"acquire","intent":"create","object_id":"a","size":5})");
+  EXPECT_TRUE(created.descriptors.empty());
+  EXPECT_EQ(created.Json("index"), "");
+  const UniqueFd file(open(created.Text("attachment_path").c_str(), O_WRONLY | O_CLOEXEC));
+  ASSERT_EQ(write(file.get(), "hello", 5), 5);
+  ASSERT_EQ(client.Ask(LeaseLine("seal", created.Text("lease_id"))).Kind(), "ok");
+  const Response read = client.Ask(BatchLine({ReadLine("a"), ReadLine("nope"), ReadLine("a")}));
+  EXPECT_THAT(read.line, testing::HasSubstr(R"("offset":0,"size":5,"index":0}])"));
+  EXPECT_THAT(read.line, testing::HasSubstr(R"("offset":0,"size":5,"index":1}])"));
+  EXPECT_THAT(read.line, testing::HasSubstr(R"("attachment_fd":1)"));
+  ASSERT_EQ(read.descriptors.size(), 2u);
+  for (const UniqueFd& fd : read.descriptors) {
+    char bytes[6] = {};
+    EXPECT_EQ(pread(fd.get(), bytes, 5, 0), 5);
+    EXPECT_STREQ(bytes, "hello");
+    EXPECT_EQ(fcntl(fd.get(), F_GETFL) & O_ACCMODE, O_RDONLY);
+  }
 }
 
 // Blobs that are no files are copied.

@@ -32,6 +32,13 @@ class ByteBuffer {
   absl::Span<char> FreeRoom() { return absl::MakeSpan(data_.get() + end_, capacity_ - end_); }
   void Filled(size_t n) { end_ += n; }
 
+  void Clear() { begin_ = end_ = 0; }
+  void Append(absl::string_view bytes) {
+    if (bytes.empty()) return;
+    std::memcpy(Room(bytes.size()).data(), bytes.data(), bytes.size());
+    Filled(bytes.size());
+  }
+
  private:
   void Grow(size_t least) {
     const size_t kept = end_ - begin_;

@@ -8,7 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "packice/core/error.h"
@@ -61,15 +61,17 @@ void HttpConnection::Drain() {
 
 void HttpConnection::Close() {
   broken_ = true;
+  // Closed by Serve, at the end: on another thread a file may be on its way to this descriptor.
   boost::system::error_code ignored;
-  stream_->socket().close(ignored);
+  stream_->socket().shutdown(HttpStream::Socket::shutdown_both, ignored);
+  stream_->socket().cancel(ignored);
   if (operation_ != OperationId::kNone) node_.dispatcher.peer().Cancel(operation_);
   wake_.cancel(ignored);
 }
 
 void HttpConnection::Sweep(Instant now) {
   if (now > deadline_) {
-    deadline_ = absl::InfiniteDuration();
+    // Again and again, until somebody waits for the socket.
     timed_out_ = true;
     boost::system::error_code ignored;
     stream_->socket().cancel(ignored);
@@ -128,31 +130,33 @@ asio::awaitable<void> HttpConnection::ServeRequests() {
 
 // To the end of the head, or to what is wrong with it.
 asio::awaitable<void> HttpConnection::ReadHead() {
-  bool begun = false;
-  while (parser_.phase() == HttpParser::Phase::kHead) {
-    if (!FlushAtOnce()) co_await Flush();
-    if (broken_) co_return;
-    if (!begun) {
-      idle_ = input_.empty();
-      begun = !idle_;
-      SetDeadline(idle_ ? node_.options.idle_timeout : node_.options.header_timeout);
-    }
+  if (!FlushAtOnce()) co_await Flush();
+  bool begun = !input_.empty();
+  SetDeadline(begun ? node_.options.header_timeout : node_.options.idle_timeout);
+  while (!broken_ && parser_.phase() == HttpParser::Phase::kHead) {
+    idle_ = !begun;
     if (idle_ && draining_) Drain();
     co_await Fill(input_.Room(kReadBytes));
     idle_ = false;
     if (broken_ && timed_out_ && begun) {
-      broken_ = false;
-      keep_ = false;
-      QueueFailure(
-          HttpFailure(408, ErrorKind::kTimeout, "the request's headers took too long to come"));
-      co_await Flush();
-      broken_ = true;
-      co_return;
+      co_await SayTimeout("the request's headers took too long to come");
     }
     if (broken_) co_return;
+    if (!std::exchange(begun, true)) SetDeadline(node_.options.header_timeout);
     Parse();
   }
   deadline_ = absl::InfiniteDuration();
+}
+
+// The last thing that a client hears that was too slow.
+asio::awaitable<void> HttpConnection::SayTimeout(absl::string_view why) {
+  broken_ = false;
+  keep_ = false;
+  timed_out_ = false;
+  QueueFailure(HttpFailure(408, ErrorKind::kTimeout, why));
+  co_await Flush();
+  if (!broken_) co_await Linger();
+  broken_ = true;
 }
 
 // Reads at least a byte, or finds the connection broken.
@@ -169,12 +173,7 @@ asio::awaitable<void> HttpConnection::FillBody(absl::Span<char> room) {
   const size_t before = input_.bytes().size();
   co_await Fill(room);
   Progress(input_.bytes().size() - before);
-  if (!timed_out_) co_return;
-  broken_ = false;
-  keep_ = false;
-  QueueFailure(HttpFailure(408, ErrorKind::kTimeout, "the request's body took too long to come"));
-  co_await Flush();
-  broken_ = true;
+  if (timed_out_) co_await SayTimeout("the request's body took too long to come");
 }
 
 void HttpConnection::Parse() {
@@ -191,9 +190,7 @@ bool HttpConnection::FlushAtOnce() {
   sent_ += n;
   if (error) broken_ = true;
   if (sent_ < output_.size() && !broken_) return false;
-  output_.clear();
-  sent_ = 0;
-  answered_ = 0;
+  ForgetOutput();
   return true;
 }
 
@@ -208,10 +205,15 @@ asio::awaitable<void> HttpConnection::Flush() {
     Progress(n);
     if (error) broken_ = true;
   }
+  ForgetOutput();
+  deadline_ = absl::InfiniteDuration();
+}
+
+void HttpConnection::ForgetOutput() {
   output_.clear();
+  if (output_.capacity() > 2 * kFlushBytes) output_.shrink_to_fit();
   sent_ = 0;
   answered_ = 0;
-  deadline_ = absl::InfiniteDuration();
 }
 
 // Lets the client read the last answer: closing a socket that has unread bytes resets the

@@ -93,9 +93,18 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   // What `work` returns, on a thread that may block.
   template <typename T, typename Work>
   Awaitable<T> Blocking(Work work) {
-    return Ask<T>([this, work = std::move(work)](auto done) mutable {
+    return Ask<T>(Elsewhere(std::move(work)));
+  }
+  // The same without waiting for it; whatever `work` refers to must outlive it.
+  template <typename T, typename Work>
+  std::shared_ptr<Call<T>> BeginBlocking(Work work) {
+    return Begin<T>(Elsewhere(std::move(work)));
+  }
+  template <typename Work>
+  auto Elsewhere(Work work) {
+    return [this, work = std::move(work)](auto done) mutable {
       node_.pool.Run([work = std::move(work), done = std::move(done)]() mutable { done(work()); });
-    });
+    };
   }
   Awaitable<void> UntilFinished(const bool& finished);
 
@@ -104,10 +113,12 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Awaitable<void> ServeRequests();
   Awaitable<void> ReadHead();
   Awaitable<void> Linger();
+  Awaitable<void> SayTimeout(absl::string_view why);
   Awaitable<void> Fill(absl::Span<char> room);
   Awaitable<void> FillBody(absl::Span<char> room);
   Awaitable<void> Flush();
   bool FlushAtOnce();
+  void ForgetOutput();
   void Parse();
   void Progress(size_t bytes);
   void SetDeadline(absl::Duration patience);
@@ -153,7 +164,11 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Awaitable<void> DeleteObject();
   Awaitable<void> Continue();
   OptionalFailure CheckWritable(const Grant& grant);
+  struct Writing;
   Awaitable<OptionalFailure> Receive(Blob& blob, uint64_t offset, absl::optional<uint64_t> size);
+  Awaitable<OptionalFailure> ReceiveBody(Writing& writing, absl::optional<uint64_t> size);
+  Awaitable<OptionalFailure> Settle(Writing& writing);
+  void BeginWriting(Writing& writing);
 
   const std::unique_ptr<HttpStream> stream_;
   HttpNode& node_;

@@ -117,8 +117,8 @@ asio::awaitable<void> HttpConnection::GetSums() {
   } else if (grant->object->state() != ObjectState::kSealed) {
     failure = HttpFailure(MakeError(ErrorKind::kNotSealed, "sums are made when a blob is sealed"));
   } else {
-    const Blob& blob = *grant->object->blobs()[target_.blob];  // which `grant` keeps
-    sums = co_await Blocking<absl::StatusOr<PieceSums>>([&blob] { return blob.Sums(); });
+    const std::shared_ptr<Blob> blob = grant->object->blobs()[target_.blob];
+    sums = co_await Blocking<absl::StatusOr<PieceSums>>([&blob] { return blob->Sums(); });
     if (!sums.ok()) failure = HttpFailure(sums.status());
   }
   node_.metrics.Count(Work::kSums, started, failure ? failure->error : absl::OkStatus());
@@ -197,8 +197,9 @@ asio::awaitable<void> HttpConnection::SendBlob(const Blob& blob, uint64_t offset
   } else if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) {
     UniqueFd file = OpenCached(path->path.c_str());
     if (!file) {
-      const char* const name = path->path.c_str();
-      file = co_await Blocking<UniqueFd>([name] { return OpenForReading(name); });
+      Awaitable<UniqueFd> opening =
+          Blocking<UniqueFd>([name = path->path.c_str()] { return OpenForReading(name); });
+      file = co_await std::move(opening);
     }
     if (file) open.fd = std::make_shared<const UniqueFd>(std::move(file));
     open.offset = path->offset;

@@ -39,44 +39,57 @@ asio::awaitable<void> HttpConnection::Continue() {
   if (!FlushAtOnce()) co_await Flush();
 }
 
+// A body on its way to a blob: while one stretch of it is written, the next is read.
+struct HttpConnection::Writing {
+  Writing(Blob& into, uint64_t offset) : blob(into), at(offset) {}
+
+  Blob& blob;
+  uint64_t at;            // in the blob, of the next byte
+  uint64_t received = 0;  // that were given to be written
+
+  ByteBuffer bytes;  // holds what is being written
+  std::vector<absl::string_view> pieces;
+  std::shared_ptr<Call<absl::Status>> call;
+};
+
 // Writes the body to the blob at `offset`. `size`: how long it must be, where that is known. Fails
 // where the client is to be told something; broken_ where there is none any more.
 asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::Receive(
     Blob& blob, uint64_t offset, absl::optional<uint64_t> size) {
+  Writing writing(blob, offset);
+  co_await Continue();
+  SetDeadline(node_.options.stall_timeout);
+  OptionalFailure failure = co_await ReceiveBody(writing, size);
+  OptionalFailure last = co_await Settle(writing);
+  deadline_ = absl::InfiniteDuration();
+  if (failure) co_return failure;
+  if (last || broken_ || !size || writing.received == *size) co_return last;
+  co_return HttpFailure(
+      400, ErrorKind::kInvalidArgument,
+      absl::StrCat("the body has ", writing.received, " bytes, its Content-Range ", *size));
+}
+
+asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::ReceiveBody(
+    Writing& writing, absl::optional<uint64_t> size) {
   const uint64_t limit = node_.options.max_put_bytes;
   const uint64_t expected = parser_.request().content_length.value_or(kBufferBytes);
   const size_t buffer = expected < kSmallRead ? kSmallRead : kBufferBytes;
-  uint64_t received = 0;
-  uint64_t gathered = 0;
-  co_await Continue();
-  SetDeadline(node_.options.stall_timeout);
   while (!broken_) {
     Parse();
-    gathered = 0;
+    uint64_t gathered = 0;
     for (const absl::string_view piece : pieces_) gathered += piece.size();
     const bool last = parser_.phase() != Phase::kBody;
-    if (received + gathered > limit) co_return TooLong(limit);
-    if (size && received + gathered > *size) {
+    if (writing.received + gathered > limit) co_return TooLong(limit);
+    if (size && writing.received + gathered > *size) {
       co_return HttpFailure(400, ErrorKind::kInvalidArgument,
                             absl::StrCat("the body is longer than its Content-Range of ", *size));
     }
     if (gathered > 0 &&
         (last || gathered >= kWriteBytes || input_.FreeRoom().size() < kLeastRoom)) {
-      const Instant deadline = std::exchange(deadline_, absl::InfiniteDuration());
-      const Instant before = node_.metrics.Now();
-      const absl::Status written = co_await Blocking<absl::Status>([&]() -> absl::Status {
-        uint64_t at = offset + received;
-        for (const absl::string_view piece : pieces_) {
-          if (absl::Status status = blob.Write(at, piece); !status.ok()) return status;
-          at += piece.size();
-        }
-        return absl::OkStatus();
-      });
-      deadline_ = deadline + (node_.metrics.Now() - before);
-      pieces_.clear();
-      received += gathered;
+      if (OptionalFailure failure = co_await Settle(writing)) co_return failure;
+      writing.received += gathered;
+      BeginWriting(writing);
       gathered = 0;
-      if (!written.ok()) co_return HttpFailure(written);
     }
     if (parser_.phase() == Phase::kFailed) co_return parser_.failure();
     if (last) break;
@@ -85,13 +98,36 @@ asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::Receive(
     const absl::Span<char> room = gathered > 0 ? input_.FreeRoom() : input_.Room(buffer);
     co_await FillBody(room);
   }
-  deadline_ = absl::InfiniteDuration();
-  if (!broken_ && size && received != *size) {
-    co_return HttpFailure(
-        400, ErrorKind::kInvalidArgument,
-        absl::StrCat("the body has ", received, " bytes, its Content-Range ", *size));
-  }
   co_return absl::nullopt;
+}
+
+// Hands what was gathered over to be written.
+void HttpConnection::BeginWriting(Writing& writing) {
+  pieces_.swap(writing.pieces);
+  pieces_.clear();
+  std::swap(input_, writing.bytes);
+  input_.Clear();
+  input_.Append(writing.bytes.bytes());  // not read yet: a part of a chunk's line, or what follows
+  writing.call = BeginBlocking<absl::Status>([&writing]() -> absl::Status {
+    for (const absl::string_view piece : writing.pieces) {
+      if (absl::Status status = writing.blob.Write(writing.at, piece); !status.ok()) return status;
+      writing.at += piece.size();
+    }
+    return absl::OkStatus();
+  });
+}
+
+// Waits for what is being written; the client's time stands still meanwhile.
+asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::Settle(Writing& writing) {
+  if (writing.call == nullptr) co_return absl::nullopt;
+  const std::shared_ptr<Call<absl::Status>> call = std::move(writing.call);
+  writing.call = nullptr;
+  const Instant before = node_.metrics.Now();
+  const Instant deadline = std::exchange(deadline_, absl::InfiniteDuration());
+  co_await UntilFinished(call->finished);
+  deadline_ = deadline + (node_.metrics.Now() - before);
+  if (call->answer->ok()) co_return absl::nullopt;
+  co_return HttpFailure(*call->answer);
 }
 
 asio::awaitable<void> HttpConnection::PutObject() {
