@@ -8,7 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "packice/core/error.h"
@@ -128,31 +128,31 @@ asio::awaitable<void> HttpConnection::ServeRequests() {
 
 // To the end of the head, or to what is wrong with it.
 asio::awaitable<void> HttpConnection::ReadHead() {
-  bool begun = false;
-  while (parser_.phase() == HttpParser::Phase::kHead) {
-    if (!FlushAtOnce()) co_await Flush();
-    if (broken_) co_return;
-    if (!begun) {
-      idle_ = input_.empty();
-      begun = !idle_;
-      SetDeadline(idle_ ? node_.options.idle_timeout : node_.options.header_timeout);
-    }
+  if (!FlushAtOnce()) co_await Flush();
+  bool begun = !input_.empty();
+  SetDeadline(begun ? node_.options.header_timeout : node_.options.idle_timeout);
+  while (!broken_ && parser_.phase() == HttpParser::Phase::kHead) {
+    idle_ = !begun;
     if (idle_ && draining_) Drain();
     co_await Fill(input_.Room(kReadBytes));
     idle_ = false;
     if (broken_ && timed_out_ && begun) {
-      broken_ = false;
-      keep_ = false;
-      QueueFailure(
-          HttpFailure(408, ErrorKind::kTimeout, "the request's headers took too long to come"));
-      co_await Flush();
-      broken_ = true;
-      co_return;
+      co_await SayTimeout("the request's headers took too long to come");
     }
     if (broken_) co_return;
+    if (!std::exchange(begun, true)) SetDeadline(node_.options.header_timeout);
     Parse();
   }
   deadline_ = absl::InfiniteDuration();
+}
+
+// The last thing that a client hears that was too slow.
+asio::awaitable<void> HttpConnection::SayTimeout(absl::string_view why) {
+  broken_ = false;
+  keep_ = false;
+  QueueFailure(HttpFailure(408, ErrorKind::kTimeout, why));
+  co_await Flush();
+  broken_ = true;
 }
 
 // Reads at least a byte, or finds the connection broken.
@@ -169,12 +169,7 @@ asio::awaitable<void> HttpConnection::FillBody(absl::Span<char> room) {
   const size_t before = input_.bytes().size();
   co_await Fill(room);
   Progress(input_.bytes().size() - before);
-  if (!timed_out_) co_return;
-  broken_ = false;
-  keep_ = false;
-  QueueFailure(HttpFailure(408, ErrorKind::kTimeout, "the request's body took too long to come"));
-  co_await Flush();
-  broken_ = true;
+  if (timed_out_) co_await SayTimeout("the request's body took too long to come");
 }
 
 void HttpConnection::Parse() {

@@ -104,6 +104,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Awaitable<void> ServeRequests();
   Awaitable<void> ReadHead();
   Awaitable<void> Linger();
+  Awaitable<void> SayTimeout(absl::string_view why);
   Awaitable<void> Fill(absl::Span<char> room);
   Awaitable<void> FillBody(absl::Span<char> room);
   Awaitable<void> Flush();

@@ -193,13 +193,13 @@ asio::awaitable<HttpConnection::OptionalFailure> HttpConnection::ReadJsonBody(st
   co_await Continue();
   SetDeadline(node_.options.stall_timeout);
   while (!broken_) {
+    Parse();
     for (const absl::string_view piece : pieces_) body.append(piece.data(), piece.size());
     pieces_.clear();
     if (body.size() > limit) co_return too_long;
     if (parser_.phase() == Phase::kFailed) co_return parser_.failure();
     if (parser_.phase() == Phase::kDone) break;
     co_await FillBody(input_.Room(kReadBytes));
-    Parse();
   }
   deadline_ = absl::InfiniteDuration();
   co_return absl::nullopt;

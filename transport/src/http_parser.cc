@@ -1,5 +1,6 @@
 #include "http_parser.h"
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
@@ -17,6 +18,9 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 using Base = http::basic_parser<true>;
+
+// "DELETE " and " HTTP/1.1\r".
+constexpr size_t kAroundTarget = 17;
 
 HttpMethod MethodOf(http::verb verb) {
   switch (verb) {
@@ -186,7 +190,8 @@ size_t HttpParser::ReadHead(absl::string_view bytes) {
     }
     bytes.remove_prefix(skipped);
   }
-  if (bytes.empty()) return skipped;
+  // Half of such a line.
+  if (bytes.empty() || (head_bytes_ == 0 && bytes == "\r")) return skipped;
   beast::error_code error;
   const size_t read = reader.put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   head_bytes_ += read;
@@ -195,9 +200,11 @@ size_t HttpParser::ReadHead(absl::string_view bytes) {
     // Beast holds the limit against one piece at a time.
     if (head_bytes_ + unread > max_header_bytes_) error = http::error::header_limit;
   }
-  const bool target_read = !message_->request.target.empty();
-  const bool target_too_long = target_read ? message_->request.target.size() > max_target_bytes_
-                                           : unread > max_target_bytes_ + 16;
+  // Beast reads nothing before the head is whole, or as large as it may be.
+  size_t target_bytes = message_->request.target.size();
+  if (target_bytes == 0) target_bytes = std::min(bytes.find('\n'), bytes.size());
+  const bool target_too_long =
+      target_bytes > max_target_bytes_ + (message_->request.target.empty() ? kAroundTarget : 0);
   if (target_too_long && error != http::error::bad_version) {
     Fail(HttpFailure(414, ErrorKind::kInvalidArgument,
                      absl::StrCat("a target has at most ", max_target_bytes_, " bytes")));
