@@ -43,6 +43,9 @@ PeerParam Plain() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Plain, PeerConformance, testing::Values(Plain()), PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Plain, PeerRelocateConformance, testing::Values(Plain()),
+                         PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Plain, PeerLookupConformance, testing::Values(Plain()), PeerParam::NameOf);
 INSTANTIATE_TEST_SUITE_P(Plain, PeerEvictionConformance, testing::Values(Plain()),
                          PeerParam::NameOf);
 

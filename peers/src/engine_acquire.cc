@@ -103,7 +103,7 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireR
   }
   if (record->change != Change::kNone) return {Attempt::kChanging, absl::StatusOr<Grant>()};
   if (record->IsOverAt(clock_.Now())) return {Attempt::kDue, absl::StatusOr<Grant>()};
-  if (record->archived && record->object == nullptr && (verify_reads_ || !record->checked)) {
+  if (record->archived && !record->held && (verify_reads_ || !record->checked)) {
     BeginChange(stripe, *record, Change::kChecking);
     return {Attempt::kUnchecked, absl::StatusOr<Grant>(), record->incarnation};
   }

@@ -47,6 +47,10 @@ PeerParam Memory() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Memory, PeerConformance, testing::Values(Memory()), PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Memory, PeerRelocateConformance, testing::Values(Memory()),
+                         PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Memory, PeerLookupConformance, testing::Values(Memory()),
+                         PeerParam::NameOf);
 INSTANTIATE_TEST_SUITE_P(Memory, PeerEvictionConformance, testing::Values(Memory()),
                          PeerParam::NameOf);
 

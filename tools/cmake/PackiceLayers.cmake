@@ -21,7 +21,7 @@ set(PACKICE_PACKAGE_TABLE
   "Boost       | Boost::              | boost/"
   "OpenSSL     | OpenSSL::            | openssl/"
   "SQLite      | SQLite::             | sqlite3.h sqlite3ext.h"
-  "xxHash      | xxHash:: xxhash::    | xxhash.h xxh3.h"
+  "xxHash      | xxHash:: xxhash::    | xxhash.h xxh3.h xxh_x86dispatch.h"
   "hiredis     | hiredis:: PkgConfig::hiredis | hiredis/"
   "gRPC        | gRPC::               | grpc/ grpcpp/ grpc++/"
   "protobuf    | protobuf::           | google/protobuf/"

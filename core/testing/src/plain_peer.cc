@@ -102,6 +102,19 @@ void PlainPeer::Cancel(OperationId operation) {
   });
 }
 
+void PlainPeer::Lookup(LeaseRequest request, Done<absl::StatusOr<Grant>> done) {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::StatusOr<Held*> held = FindLease(request.lease_id, request.session);
+    absl::StatusOr<Grant> grant = Grant();
+    if (held.ok()) {
+      grant = Grant{(*held)->lease, (*held)->entry->object};
+    } else {
+      grant = held.status();
+    }
+    Answer(answers, std::move(done), std::move(grant));
+  });
+}
+
 void PlainPeer::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
   Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     absl::StatusOr<Sealed> sealed = Sealed();
@@ -136,6 +149,14 @@ void PlainPeer::Release(LeaseRequest request, Done<absl::Status> done) {
     absl::Status status = FindLease(request.lease_id, request.session).status();
     if (status.ok()) EndLease(request.lease_id, request.operation);
     if (!status.ok() && KindOf(status) == ErrorKind::kLeaseExpired) status = absl::OkStatus();
+    Answer(answers, std::move(done), std::move(status));
+  });
+}
+
+void PlainPeer::Relocate(RelocateRequest request, Done<absl::Status> done) {
+  Run([&](Answers& answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::StatusOr<Held*> held = FindLease(request.lease_id, request.session);
+    absl::Status status = held.ok() ? DoRelocate(request, **held) : held.status();
     Answer(answers, std::move(done), std::move(status));
   });
 }
@@ -396,6 +417,34 @@ absl::Status PlainPeer::DoSeal(const SealRequest& request, Held& held) {
   }
   events_.Publish(
       {EventKind::kSealed, request.operation, entry.object->id(), entry.object->size()});
+  return absl::OkStatus();
+}
+
+absl::Status PlainPeer::DoRelocate(const RelocateRequest& request, const Held& held) {
+  if (held.lease.access != Access::kWrite) {
+    return MakeError(ErrorKind::kPermissionDenied, "only a write lease relocates");
+  }
+  if (request.to.empty()) return Invalid("an object id is needed");
+  const std::shared_ptr<Entry> entry = held.entry;
+  const Object& old = *entry->object;
+  const auto it = objects_.find(old.id());
+  if (it == objects_.end() || it->second != entry) {
+    return MakeError(ErrorKind::kLeaseExpired, "the object was taken away");
+  }
+  if (LeasesOn(*entry) > 1) return MakeError(ErrorKind::kBusy, "others hold leases on the object");
+  if (const auto other = objects_.find(request.to); other != objects_.end()) {
+    if (other->second->object->state() == ObjectState::kCreating) {
+      return MakeError(ErrorKind::kBusy, "an object of that id is being created");
+    }
+    return MakeError(ErrorKind::kAlreadyExists, "an object of that id is there already");
+  }
+  auto renamed = std::make_shared<Object>(request.to, old.metadata(), old.blobs(), old.created_at(),
+                                          old.sealed_at());
+  objects_.erase(it);
+  objects_[request.to] = entry;
+  entry->object = std::move(renamed);
+  events_.Publish({EventKind::kRelocated, request.operation, request.to, entry->object->size()});
+  EndLease(request.lease_id, request.operation);
   return absl::OkStatus();
 }
 

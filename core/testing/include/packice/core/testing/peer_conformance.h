@@ -8,7 +8,8 @@
 //   INSTANTIATE_TEST_SUITE_P(Memory, PeerEvictionConformance, testing::Values(PeerParam{...}),
 //                            PeerParam::NameOf);
 //
-// PeerEvictionConformance is for peers that have a capacity of their own.
+// PeerEvictionConformance is for peers that have a capacity of their own, PeerRelocateConformance
+// and PeerLookupConformance for those that implement Relocate and Lookup.
 #pragma once
 
 // IWYU pragma: begin_exports
@@ -17,6 +18,8 @@
 #include "packice/core/testing/peer_fixture.h"
 #include "packice/core/testing/peer_inspection_conformance.h"
 #include "packice/core/testing/peer_lease_conformance.h"
+#include "packice/core/testing/peer_lookup_conformance.h"
+#include "packice/core/testing/peer_relocate_conformance.h"
 #include "packice/core/testing/peer_seal_conformance.h"
 #include "packice/core/testing/peer_wait_conformance.h"
 // IWYU pragma: end_exports

@@ -53,6 +53,8 @@ struct PeerParam {
   bool maps_unsealed = true;           // Blob::Map before Seal
   // Bytes that were not looked at before the lease ended can be read after it.
   bool bytes_outlive_the_lease = true;
+  // What the medium gives out, in bytes: stats count whole units of it.
+  uint64_t footprint_unit = 1;
 
   static std::string NameOf(const testing::TestParamInfo<PeerParam>& info) {
     return info.param.name;
@@ -181,6 +183,16 @@ class PeerFixture : public testing::TestWithParam<PeerParam> {
   absl::Status Release(const Grant& grant, SessionId session = kMine) {
     return blocking::Release(peer(), Of(grant, session));
   }
+  absl::Status Relocate(const Grant& grant, absl::string_view to, SessionId session = kMine) {
+    RelocateRequest request;
+    request.lease_id = grant.lease.id;
+    request.to = Id(to);
+    request.session = session;
+    return blocking::Relocate(peer(), std::move(request));
+  }
+  absl::StatusOr<Grant> Lookup(const Grant& grant, SessionId session = kMine) {
+    return blocking::Lookup(peer(), Of(grant, session));
+  }
   absl::StatusOr<absl::Duration> Renew(const Grant& grant, absl::Duration ttl,
                                        SessionId session = kMine) {
     RenewRequest request;
@@ -194,6 +206,14 @@ class PeerFixture : public testing::TestWithParam<PeerParam> {
     absl::StatusOr<PeerStats> stats = blocking::Stats(peer());
     EXPECT_THAT(stats, IsOk());
     return stats.ok() ? *std::move(stats) : PeerStats();
+  }
+
+  // What objects of these sizes count for in stats.
+  static uint64_t Footprint(std::initializer_list<uint64_t> sizes) {
+    const uint64_t unit = GetParam().footprint_unit;
+    uint64_t sum = 0;
+    for (const uint64_t size : sizes) sum += (size + unit - 1) / unit * unit;
+    return sum;
   }
 
   // Ids of all objects on one page.
@@ -236,6 +256,15 @@ class PeerFixture : public testing::TestWithParam<PeerParam> {
                 IsOkAndHolds(bytes.size()));
     return bytes;
   }
+  // Gives an object another id through a WRITE lease.
+  absl::Status Rename(absl::string_view from, absl::string_view to) {
+    absl::StatusOr<Grant> grant = Write(from);
+    if (!grant.ok()) return grant.status();
+    absl::Status relocated = Relocate(*grant, to);
+    if (!relocated.ok()) Release(*grant).IgnoreError();
+    return relocated;
+  }
+
   // By way of a lease of its own.
   absl::StatusOr<std::string> Get(absl::string_view id) {
     absl::StatusOr<Grant> grant = Read(id);
@@ -288,6 +317,12 @@ class PeerConformance : public PeerFixture {
   }
 };
 
+// The rules for an object that gets another id, for peers that can do that.
+class PeerRelocateConformance : public PeerFixture {};
+
+// The rules for looking a lease up, for peers that can do that.
+class PeerLookupConformance : public PeerFixture {};
+
 // The rules of eviction, for peers that have a capacity of their own and evict in LRU order.
 class PeerEvictionConformance : public PeerFixture {
  protected:
@@ -312,5 +347,7 @@ class PeerEvictionConformance : public PeerFixture {
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PeerConformance);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PeerEvictionConformance);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PeerRelocateConformance);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(PeerLookupConformance);
 
 }  // namespace packice

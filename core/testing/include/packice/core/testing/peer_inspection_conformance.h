@@ -149,23 +149,23 @@ TEST_P(PeerConformance, StatsCountObjectsAndBytes) {
   stats = GetStats();
   EXPECT_EQ(stats.objects, 2u);
   EXPECT_EQ(stats.creating, 1u);
-  EXPECT_EQ(stats.bytes, 12u) << "declared bytes count from the start";
+  EXPECT_EQ(stats.bytes, Footprint({5, 7})) << "declared bytes count from the start";
   ASSERT_THAT(Seal(creator), IsOk());
   stats = GetStats();
   EXPECT_EQ(stats.objects, 2u);
   EXPECT_EQ(stats.creating, 0u);
-  EXPECT_EQ(stats.bytes, 12u);
+  EXPECT_EQ(stats.bytes, Footprint({5, 7}));
   ASSERT_THAT(Discard(creator), IsOk());
   stats = GetStats();
   EXPECT_EQ(stats.objects, 1u);
-  EXPECT_EQ(stats.bytes, 5u);
+  EXPECT_EQ(stats.bytes, Footprint({5}));
 }
 
 TEST_P(PeerConformance, StatsCountTheBytesOfAnUndeclaredObjectFromSealAtLatest) {
   ASSERT_OK_AND_ASSIGN(Grant creator, Create("a"));
   ASSERT_THAT(creator.object->blobs()[0]->Write(0, "12345"), IsOk());
   ASSERT_THAT(Seal(creator), IsOk());
-  EXPECT_EQ(GetStats().bytes, 5u);
+  EXPECT_EQ(GetStats().bytes, Footprint({5}));
   ASSERT_THAT(Discard(creator), IsOk());
   EXPECT_EQ(GetStats().bytes, 0u);
 }

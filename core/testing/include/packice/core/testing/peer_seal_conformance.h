@@ -226,12 +226,12 @@ TEST_P(PeerConformance, TheIdIsFreeEvenWhileAWriteLeaseOnTheDiscardedObjectLives
 
 TEST_P(PeerConformance, DiscardedBytesCountUntilTheLastReaderReleases) {
   ASSERT_THAT(Put("a", "12345"), IsOk());
-  EXPECT_EQ(GetStats().bytes, 5u);
+  EXPECT_EQ(GetStats().bytes, Footprint({5}));
   ASSERT_OK_AND_ASSIGN(Grant reader, Read("a"));
   ASSERT_THAT(Remove("a"), IsOk());
   PeerStats stats = GetStats();
   EXPECT_EQ(stats.objects, 0u);
-  EXPECT_EQ(stats.bytes, 5u);
+  EXPECT_EQ(stats.bytes, Footprint({5}));
   ASSERT_THAT(Release(reader), IsOk());
   EXPECT_EQ(GetStats().bytes, 0u);
 }

@@ -32,9 +32,11 @@ class PlainPeer final : public Peer {
 
   void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) override;
   void Cancel(OperationId operation) override;
+  void Lookup(LeaseRequest request, Done<absl::StatusOr<Grant>> done) override;
   void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Discard(LeaseRequest request, Done<absl::Status> done) override;
   void Release(LeaseRequest request, Done<absl::Status> done) override;
+  void Relocate(RelocateRequest request, Done<absl::Status> done) override;
   void Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) override;
   void Stat(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>> done) override;
   void List(ListRequest request, Done<absl::StatusOr<ListPage>> done) override;
@@ -83,6 +85,8 @@ class PlainPeer final : public Peer {
   absl::Status MakeRoom(absl::Span<const uint64_t> sizes, OperationId operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status DoSeal(const SealRequest& request, Held& held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status DoRelocate(const RelocateRequest& request, const Held& held)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndLease(const LeaseId& id, OperationId operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Frees the id; the bytes stay with whoever shares the object.
   void Drop(const Entry& entry, EventKind why, OperationId operation)
