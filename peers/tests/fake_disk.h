@@ -25,6 +25,7 @@ class FakeDisk {
   struct File {
     std::string bytes;
     bool sealed = false;
+    size_t sum = 0;  // once sealed
   };
   struct Row {
     ObjectId id;
