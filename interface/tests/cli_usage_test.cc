@@ -83,7 +83,7 @@ TEST(UsageTest, CompletionCompletes) {
   EXPECT_EQ(Completions(node, script, "packice rm", "models/"),
             R"(models/\$\(echo\ evil\)|models/a|models/b\ c|)")
       << "names of objects are never run";
-  EXPECT_EQ(Completions(node, script, "packice serve --impl", ""), "mem|");
+  EXPECT_EQ(Completions(node, script, "packice serve --impl", ""), "mem|fs|");
 }
 
 TEST(BenchTest, MeasuresAndCleansUp) {

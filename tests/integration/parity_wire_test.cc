@@ -171,9 +171,9 @@ TEST_P(ParityWireTest, HandlesAreWhatTheTransportCanCarry) {
   const std::string ask = R"({"intent":"read","object_id":"o","ttl_seconds":60})";
   const Response line = client.Ask(ask);
   const std::string body = AskHttp(node.front().port(), "POST", "/acquire", ask).body;
-  EXPECT_TRUE(absl::StrContains(body, R"("kind":"http","url":"/leases/)")) << body;
-  EXPECT_EQ(line.descriptors.size(), 1u) << "a client without the mount can read";
+  EXPECT_TRUE(line.Has(R"("index":0)")) << "a client without the mount can read: " << line.line;
   if (GetParam() == Medium::kMemory) {
+    EXPECT_TRUE(absl::StrContains(body, R"("kind":"http","url":"/leases/)")) << body;
     EXPECT_TRUE(line.Has(R"("kind":"fd")")) << line.line;
     EXPECT_TRUE(line.Has(R"("attachment_fd":0)")) << line.line;
   } else {

@@ -388,5 +388,20 @@ TEST(CodecMetadata, ThatIsNoObjectOrTooLarge) {
   }
 }
 
+TEST(CodecValues, AnIdIsAJsonString) {
+  ASSERT_OK_AND_ASSIGN(const ObjectId id, ParseObjectId(R"("a\u00e9\n")"));
+  EXPECT_EQ(id.bytes(), "a\xc3\xa9\n");
+  for (const std::string& json :
+       {std::string("7"), std::string("null"), std::string("[\"a\"]"), std::string("\"\""),
+        std::string("a"), std::string(), "\"" + std::string(256, 'x') + "\""}) {
+    EXPECT_THAT(ParseObjectId(json), HasKind(ErrorKind::kInvalidArgument)) << json;
+  }
+}
+
+TEST(CodecValues, AnyBytesAreAJsonString) {
+  EXPECT_EQ(FormatString("a\"\\\n"), R"("a\"\\\n")");
+  EXPECT_EQ(FormatString("\xff"), "\"\xef\xbf\xbd\"");
+}
+
 }  // namespace
 }  // namespace packice

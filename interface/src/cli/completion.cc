@@ -33,7 +33,7 @@ _packice() {
 $CASES  esac
   if [[ $prev == -* ]]; then
     case "$command $prev" in
-$VALUES      *' -o' | *' --output' | *' --socket' | *-file' | *' --data' | *' --tls-cert' | *' --tls-key') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+$VALUES      *' -o' | *' --output' | *' --socket' | *-file | *' --data' | *' --tls-cert' | *' --tls-key') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
       *' --prefix') ids=1 ;;
     esac
   fi

@@ -51,10 +51,10 @@ struct PeerParam {
   bool ids_are_utf8_only = false;      // JSON carries no other bytes
   bool sees_writable_mappings = true;  // Seal is `busy` while one is open
   bool maps_unsealed = true;           // Blob::Map before Seal
-  // What the medium gives out, in bytes: stats count whole units of it.
-  uint64_t footprint_unit = 1;
   // Bytes that were not looked at before the lease ended can be read after it.
   bool bytes_outlive_the_lease = true;
+  // What the medium gives out, in bytes: stats count whole units of it.
+  uint64_t footprint_unit = 1;
 
   static std::string NameOf(const testing::TestParamInfo<PeerParam>& info) {
     return info.param.name;
