@@ -22,7 +22,9 @@ TEST_P(WithoutASync, SomethingAcknowledgedIsLost) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EachKind, WithoutASync,
-                         testing::Values(kBlobSync, kDirectorySync, kCatalogSync, kParentSync),
+                         testing::Values(kBlobSync, kDirectorySync, kCatalogSync, kCatalogLogSync,
+                                         kCatalogFileSync, kParentSync, kTopSync, kShardsSync,
+                                         kFormatSync),
                          [](const testing::TestParamInfo<Step>& kind) {
                            std::string name = kind.param.name;
                            name.replace(name.find('.'), 1, "_");

@@ -17,7 +17,13 @@ inline constexpr Step kCatalogWrite = {"catalog.write", "write data/catalog.sqli
 inline constexpr Step kCatalogSync = {"catalog.sync", "sync data/catalog.sqlite*"};
 inline constexpr Step kBlobUnlink = {"blob.unlink", "unlink data/objects/*"};
 inline constexpr Step kAttachmentUnlink = {"attachment.unlink", "unlink data/attachments/*"};
-inline constexpr Step kParentSync = {"parent.sync", "syncdir .|data|data/objects|data/attachments"};
+// Syncs that are made now and then only: when the directory is made, and when the log is emptied.
+inline constexpr Step kParentSync = {"parent.sync", "syncdir ."};
+inline constexpr Step kTopSync = {"top.sync", "syncdir data"};
+inline constexpr Step kShardsSync = {"shards.sync", "syncdir data/objects"};
+inline constexpr Step kFormatSync = {"format.sync", "sync data/packice.format*"};
+inline constexpr Step kCatalogLogSync = {"catalog_log.sync", "sync data/catalog.sqlite-wal"};
+inline constexpr Step kCatalogFileSync = {"catalog_file.sync", "sync data/catalog.sqlite"};
 
 // Those that a put and a discard come by.
 inline constexpr Step kSteps[] = {kAttachmentCreate, kBlobSync,    kBlobRename, kDirectorySync,
