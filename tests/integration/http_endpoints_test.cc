@@ -122,7 +122,7 @@ TEST_F(HttpEndpoints, MetricsCountWhatWasDone) {
   }
 }
 
-// Ids are any bytes: a slash may be escaped or not, dots are no directories.
+// Ids are any UTF-8: a slash may be escaped or not, dots are no directories.
 TEST_F(HttpEndpoints, IdsArePercentEncoded) {
   HttpClient client = Connect();
   const std::pair<const char*, const char*> ids[] = {
@@ -131,17 +131,14 @@ TEST_F(HttpEndpoints, IdsArePercentEncoded) {
       {"../../etc/passwd", "../../etc/passwd"},
       {"%2e%2e", ".."},
       {"a%20b+c", "a b+c"},
-      {"%00%ff", absl::string_view("\0\xff", 2).data()},
       {"x%2Fdata", "x/data"},
       {"data", "data"},
       {"%C3%BC", "\xc3\xbc"},
       {"//a//", "//a//"},
   };
   for (const auto& [path, id] : ids) {
-    const absl::string_view bytes =
-        absl::string_view(path) == "%00%ff" ? absl::string_view("\0\xff", 2) : id;
     EXPECT_EQ(client.Ask(absl::StrCat("PUT /objects/", path), "v").status, 201) << path;
-    EXPECT_THAT(blocking::Stat(*peer_, *ObjectId::Parse(bytes)), IsOk()) << path;
+    EXPECT_THAT(blocking::Stat(*peer_, *ObjectId::Parse(id)), IsOk()) << path;
     EXPECT_EQ(client.Ask(absl::StrCat("GET /objects/", path, "/data")).body, "v") << path;
   }
   EXPECT_EQ(client.Ask("GET /objects/").Outcome(), "400 invalid_argument");

@@ -21,6 +21,8 @@ constexpr char kClosed[] = "closed";
 struct Row {
   std::string bytes;
   std::string outcome = kBad;
+  // Of its bytes one by one; empty: the same.
+  std::string slowly = {};
 };
 
 // Hidden where it must not be found: it would take away the object that everybody reads.
@@ -56,7 +58,10 @@ class HttpHostile : public HttpNodeTest {
       const std::string shown = absl::CHexEscape(absl::string_view(row.bytes).substr(0, 300));
       EXPECT_EQ(OutcomesOf(row.bytes), row.outcome) << shown;
       if (row.bytes.size() < 2000) {
-        EXPECT_EQ(OutcomesOf(row.bytes, /*one_by_one=*/true), row.outcome) << "slowly: " << shown;
+        // However TCP puts the bytes together again.
+        EXPECT_THAT(OutcomesOf(row.bytes, /*one_by_one=*/true),
+                    testing::AnyOf(row.outcome, row.slowly.empty() ? row.outcome : row.slowly))
+            << "slowly: " << shown;
       }
       const HttpReply reply = other.Ask("GET /objects/precious/data");
       ASSERT_EQ(reply.status, 200) << "after " << shown;
@@ -92,8 +97,8 @@ TEST_F(HttpHostile, RequestLines) {
       {"GET /healthz HTTP/1.1 \r\nHost: x\r\n\r\n", kNoVersion},
       {"GET /healthz HTTP/1.1 HTTP/1.1\r\nHost: x\r\n\r\n", kNoVersion},
       {"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", kNoVersion},
-      {"GET /healthz HTTP/1.1\nHost: x\n\n", kNoVersion},
-      {"GET /healthz HTTP/1.1\rHost: x\r\r", kNoVersion},
+      {"GET /healthz HTTP/1.1\nHost: x\n\n", kNoVersion, kClosed},
+      {"GET /healthz HTTP/1.1\rHost: x\r\r", kNoVersion, kClosed},
       {"GET /healthz HTTP/1.1\r\rHost: x\r\n\r\n", kNoVersion},
       {"GET HTTP/1.1\r\nHost: x\r\n\r\n"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
@@ -216,6 +221,9 @@ TEST_F(HttpHostile, Headers) {
         "Cookie: a=b\r\n", "Trailer: Content-Length\r\n", "TE: trailers\r\n",
         "Keep-Alive: timeout=99999999999999999999\r\n"}) {
     rows.push_back({Get("/healthz", header), "200 ok"});
+  }
+  for (const char* header : {"A: v\n\r\n", "A: v\r\r\n"}) {
+    rows.push_back({Get("/healthz", header), kBad, kClosed});
   }
   rows.push_back({"GET /healthz HTTP/1.1\r\n\r\n"});
   rows.push_back({"GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n"});
@@ -397,21 +405,18 @@ TEST_F(HttpHostile, EscapesAndIdsThatAreNone) {
   Check(rows);
 }
 
-// No start, no end, too long a form, half of a pair, beyond the last character. Refused, or an id
-// like any other: above all none that is taken for another.
+// No start, no end, too long a form, half of a pair, beyond the last character: no ids,
+// and none that is taken for another.
 TEST_F(HttpHostile, IdsThatAreNoUtf8) {
   ASSERT_EQ(AskHttp("PUT /objects/%ef%bf%bd", "another").status, 201);
   for (const char* id : {"%80", "%ff", "%fe%ff", "%c3", "%c3%28", "%e2%82", "%e2%28%a1", "%f0%9f%a7", "%c0%af",
        "%c0%ae%c0%ae%c0%af", "%e0%80%af", "%f0%80%80%af", "%ed%a0%80", "%ed%bf%bf", "%f4%90%80%80",
        "%f8%88%80%80%80", "a%c3"}) {
     const std::string object = absl::StrCat(" /objects/", id);
-    EXPECT_NE(AskHttp("GET" + object).status, 200) << id;
-    EXPECT_NE(AskHttp("GET" + object + "/data").status, 200) << id;
-    EXPECT_NE(AskHttp("DELETE" + object).status, 200) << id;
-    const std::string put = AskHttp("PUT" + object, "x").Outcome();
-    EXPECT_TRUE(put == kBad || put == "201 ok") << id << ": " << put;
-    EXPECT_EQ(AskHttp("GET" + object + "/data").status, put == kBad ? 400 : 200) << id;
-    EXPECT_EQ(AskHttp("DELETE" + object).status, put == kBad ? 400 : 200) << id;
+    EXPECT_EQ(AskHttp("PUT" + object, "x").Outcome(), kBad) << id;
+    EXPECT_EQ(AskHttp("GET" + object).Outcome(), kBad) << id;
+    EXPECT_EQ(AskHttp("GET" + object + "/data").Outcome(), kBad) << id;
+    EXPECT_EQ(AskHttp("DELETE" + object).Outcome(), kBad) << id;
   }
   EXPECT_EQ(AskHttp("GET /objects/%ef%bf%bd/data").body, "another");
   EXPECT_EQ(AskHttp("GET /objects/precious/data").body, kPrecious);

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "codec_write.h"
 
 namespace packice {
 namespace {
@@ -142,7 +143,9 @@ ParsedTarget ParseTarget(absl::string_view text) {
   if (question != absl::string_view::npos) {
     well_formed = well_formed && ParseQuery(text.substr(question + 1), target);
   }
-  if (!well_formed) {
+  if (well_formed && !json::IsUtf8(target.id)) {
+    parsed.failure = Malformed("names an object by bytes that are not UTF-8");
+  } else if (!well_formed) {
     parsed.failure = Malformed("has a \"%\" that two hexadecimal digits do not follow");
   }
   return parsed;

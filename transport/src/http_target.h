@@ -44,7 +44,8 @@ struct HttpTarget {
   absl::optional<absl::string_view> Query(absl::string_view name) const;
 };
 
-// Fails with 400 for a target that is none, or whose escapes are none. Ids may hold any bytes:
+// Fails with 400 for a target that is none, whose escapes are none, or whose id is not UTF-8, which
+// JSON could not name. Otherwise ids may hold anything:
 // "models/a" and "models%2Fa" are the same id, ".." and "." are bytes like others. In
 // /objects/{id}/data the last slash is a plain one; an id that ends in "/data" has that one
 // escaped.
