@@ -1,6 +1,7 @@
 #include "packice/transport/http_peer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <set>
 #include <utility>
@@ -171,6 +172,7 @@ class HttpPeer::Impl {
   void Release(const LeaseId& id) {
     LeaseRequest request;
     request.lease_id = id;
+    state_->unheard.store(true, std::memory_order_relaxed);
     Call(MakeCall(Op::kRelease, request, nullptr));
   }
 
@@ -206,6 +208,7 @@ class HttpPeer::Impl {
     std::shared_ptr<HttpTransfer> transfer ABSL_GUARDED_BY(mutex);
     std::set<std::shared_ptr<Wait>> waits ABSL_GUARDED_BY(mutex);
     HttpLeases leases{kKeepPeriod, kTick};
+    std::atomic<bool> unheard{false};  // releases were sent whose answers nobody waits for
   };
 
   struct Gathering {
@@ -241,27 +244,31 @@ class HttpPeer::Impl {
       on_own_thread = state_->channel != nullptr && state_->channel->IsThisThread();
     }
     // There nobody would send them: they end with their TTL.
-    if (all.empty() || on_own_thread) return;
+    const bool unheard = state_->unheard.load(std::memory_order_relaxed);
+    if ((all.empty() && !unheard) || on_own_thread) return;
     struct Farewell {
       Mutex mutex;
       CondVar changed;
       size_t missing ABSL_GUARDED_BY(mutex) = 0;
     };
     auto farewell = std::make_shared<Farewell>();
+    const auto answered = [farewell](const absl::StatusOr<Reply>&) {
+      MutexLock lock(farewell->mutex);
+      if (--farewell->missing == 0) farewell->changed.NotifyAll();
+    };
     std::vector<HttpChannel::Call> calls;
     for (const LeaseId& id : all) {
       LeaseRequest request;
       request.lease_id = id;
-      calls.push_back(MakeCall(Op::kRelease, request, [farewell](absl::StatusOr<Reply>) {
-        MutexLock lock(farewell->mutex);
-        if (--farewell->missing == 0) farewell->changed.NotifyAll();
-      }));
+      calls.push_back(MakeCall(Op::kRelease, request, answered));
     }
     {
       MutexLock lock(farewell->mutex);
-      farewell->missing = calls.size();
+      farewell->missing = calls.size() + (unheard ? 1 : 0);
     }
     SendInBatches(std::move(calls));
+    // Sent once the earlier releases were answered: they were barriers.
+    if (unheard) Channel()->Send(MakeCall(Op::kHello, HelloRequest(), answered));
     const Instant deadline = Clock::System().Now() + kFarewell;
     MutexLock lock(farewell->mutex);
     while (farewell->missing > 0 && Clock::System().Now() < deadline) {
