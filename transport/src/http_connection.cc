@@ -61,15 +61,17 @@ void HttpConnection::Drain() {
 
 void HttpConnection::Close() {
   broken_ = true;
+  // Closed by Serve, at the end: on another thread a file may be on its way to this descriptor.
   boost::system::error_code ignored;
-  stream_->socket().close(ignored);
+  stream_->socket().shutdown(HttpStream::Socket::shutdown_both, ignored);
+  stream_->socket().cancel(ignored);
   if (operation_ != OperationId::kNone) node_.dispatcher.peer().Cancel(operation_);
   wake_.cancel(ignored);
 }
 
 void HttpConnection::Sweep(Instant now) {
   if (now > deadline_) {
-    deadline_ = absl::InfiniteDuration();
+    // Again and again, until somebody waits for the socket.
     timed_out_ = true;
     boost::system::error_code ignored;
     stream_->socket().cancel(ignored);
@@ -188,9 +190,7 @@ bool HttpConnection::FlushAtOnce() {
   sent_ += n;
   if (error) broken_ = true;
   if (sent_ < output_.size() && !broken_) return false;
-  output_.clear();
-  sent_ = 0;
-  answered_ = 0;
+  ForgetOutput();
   return true;
 }
 
@@ -205,10 +205,15 @@ asio::awaitable<void> HttpConnection::Flush() {
     Progress(n);
     if (error) broken_ = true;
   }
+  ForgetOutput();
+  deadline_ = absl::InfiniteDuration();
+}
+
+void HttpConnection::ForgetOutput() {
   output_.clear();
+  if (output_.capacity() > 2 * kFlushBytes) output_.shrink_to_fit();
   sent_ = 0;
   answered_ = 0;
-  deadline_ = absl::InfiniteDuration();
 }
 
 // Lets the client read the last answer: closing a socket that has unread bytes resets the

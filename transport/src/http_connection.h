@@ -118,6 +118,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Awaitable<void> FillBody(absl::Span<char> room);
   Awaitable<void> Flush();
   bool FlushAtOnce();
+  void ForgetOutput();
   void Parse();
   void Progress(size_t bytes);
   void SetDeadline(absl::Duration patience);

@@ -218,7 +218,9 @@ size_t HttpParser::ReadHead(absl::string_view bytes) {
 }
 
 void HttpParser::CheckHead() {
-  const HttpRequest& request = message_->request;
+  HttpRequest& request = message_->request;
+  // Such a client knows no 100 (RFC 9110, 10.1.1).
+  if (request.http_1_0) request.expects_continue = request.expects_else = false;
   if (!request.http_1_0 && !request.has_host) {
     return Fail(HttpFailure(400, ErrorKind::kInvalidArgument,
                             "an HTTP/1.1 request has one Host header (RFC 9112, 3.2)"));

@@ -118,8 +118,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto pieces = packice::Parse(text, 7);
   Check(whole.size() == pieces.size(), "there are as many requests however they come");
   for (size_t i = 0; i < whole.size(); ++i) {
-    Check(whole[i].phase == pieces[i].phase && whole[i].body == pieces[i].body &&
-              whole[i].request.target == pieces[i].request.target,
+    // What is wrong with the beginning of a request may show early or late.
+    const bool done = whole[i].phase == packice::HttpParser::Phase::kDone;
+    Check(done == (pieces[i].phase == packice::HttpParser::Phase::kDone) &&
+              (!done || (whole[i].body == pieces[i].body &&
+                         whole[i].request.target == pieces[i].request.target)),
           "a request is the same however it comes");
     packice::FuzzMessage(whole[i]);
   }
