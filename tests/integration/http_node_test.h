@@ -11,23 +11,33 @@
 
 namespace packice {
 
+inline constexpr size_t kLarge = 64 << 20;
+
+inline std::string PutHead(absl::string_view id, absl::string_view headers) {
+  return absl::StrCat("PUT /objects/", id, " HTTP/1.1\r\nHost: x\r\n", headers, "\r\n");
+}
+
 class HttpNodeTest : public NodeTest {
  protected:
   void StartHttpNode(NodeFlags flags = {}) {
     flags.http = true;
-    const bool plain = flags.tls_cert.empty();
     StartNode(std::move(flags));
     ASSERT_NE(node().http_port(), 0);
     // Each of its threads makes its timer and what else it needs when it first runs.
     {
       HttpClient one = ConnectHttp();
       HttpClient two = ConnectHttp();
-      if (plain) {
-        one.Ask("GET /healthz");
-        two.Ask("GET /healthz");
-      }
+      EXPECT_TRUE(
+          Eventually([&] { return FiguresOf(watcher()).connections == before().connections + 2; }));
     }
     before_ = FiguresAlone();
+  }
+
+  // With an object that is larger than all that the kernel keeps of it on the way.
+  void StartWithLargeObject(NodeFlags flags = {}) {
+    StartHttpNode(std::move(flags));
+    ASSERT_EQ(AskHttp("PUT /objects/large", std::string(kLarge, 'x')).status, 201);
+    with_object_ = FiguresAlone();
   }
 
   HttpClient ConnectHttp() { return HttpClient(node().http_port()); }
@@ -37,8 +47,8 @@ class HttpNodeTest : public NodeTest {
     return ConnectHttp().Ask(what, body);
   }
 
-  // Of all the answers to these bytes, when no more follow: "200 ok, 400 invalid_argument"; "closed"
-  // when there is none. `one_by_one`: so that the node sees them in many pieces.
+  // Of all the answers to these bytes, when no more follow: "200 ok, 400 invalid_argument";
+  // "closed" when there is none. `one_by_one`: so that the node sees them in many pieces.
   std::string OutcomesOf(absl::string_view bytes, bool one_by_one = false) {
     HttpClient client = ConnectHttp();
     if (one_by_one) {
@@ -56,6 +66,8 @@ class HttpNodeTest : public NodeTest {
     }
     return outcomes.empty() ? "closed" : outcomes;
   }
+
+  Figures with_object_;
 };
 
 }  // namespace packice

@@ -34,7 +34,8 @@ std::string Look(const std::filesystem::path& path) {
   if (lstat(path.c_str(), &info) != 0) return "gone";
   std::string look = absl::StrCat(absl::Hex(info.st_mode), " ", info.st_uid, " ", info.st_size, " ",
                                   info.st_ino, " ", info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec);
-  if (S_ISLNK(info.st_mode)) absl::StrAppend(&look, " ", std::filesystem::read_symlink(path).string());
+  if (S_ISLNK(info.st_mode))
+    absl::StrAppend(&look, " ", std::filesystem::read_symlink(path).string());
   if (S_ISREG(info.st_mode)) {
     std::ifstream file(path);
     absl::StrAppend(&look, "\n", std::string(std::istreambuf_iterator<char>(file), {}));
@@ -73,7 +74,9 @@ std::string Quoted(absl::string_view id) {
 }
 
 enum class Medium { kMemory, kFiles };
-void PrintTo(Medium medium, std::ostream* os) { *os << (medium == Medium::kMemory ? "Memory" : "Files"); }
+void PrintTo(Medium medium, std::ostream* os) {
+  *os << (medium == Medium::kMemory ? "Memory" : "Files");
+}
 
 // The node's socket and data directory are in a room of their own, in a house with other things.
 class Traversal : public HttpNodeTest, public testing::WithParamInterface<Medium> {
@@ -139,8 +142,8 @@ class Traversal : public HttpNodeTest, public testing::WithParamInterface<Medium
     const HttpReply listed = AskHttp(absl::StrCat("GET /objects?prefix=", Escaped(id)));
     EXPECT_EQ(listed.Json().Texts("object_id").size(), 1u) << listed.body;
 
-    const HttpReply read = AskHttp(
-        "POST /acquire", absl::StrCat(R"({"intent":"read","object_id":)", Quoted(id), "}"));
+    const HttpReply read =
+        AskHttp("POST /acquire", absl::StrCat(R"({"intent":"read","object_id":)", Quoted(id), "}"));
     EXPECT_EQ(read.status, 200) << read.body;
     EXPECT_EQ(read.Json().Json("object_id"), listed.Json().Json("object_id"));
     if (GetParam() == Medium::kFiles) {
@@ -155,9 +158,9 @@ class Traversal : public HttpNodeTest, public testing::WithParamInterface<Medium
     EXPECT_EQ(AskHttp("GET" + object).Outcome(), "404 not_found");
 
     // With a lease and in the way of older clients.
-    const HttpReply created = AskHttp(
-        "POST /acquire",
-        absl::StrCat(R"({"intent":"create","objid":)", Quoted(id), R"(,"size":5})"));
+    const HttpReply created =
+        AskHttp("POST /acquire",
+                absl::StrCat(R"({"intent":"create","objid":)", Quoted(id), R"(,"size":5})"));
     EXPECT_EQ(created.status, 200) << created.body;
     for (const std::string& name : Objects()) EXPECT_TRUE(IsNumbered(name)) << name;
     const std::string lease = created.Json().Text("lease_id");
@@ -204,24 +207,60 @@ TEST_P(Traversal, IdsThatLookLikePaths) {
   std::string slashes(255, '/');
   std::string up;
   while (up.size() + 3 <= 250) up += "../";
-  for (const std::string& id :
-       {std::string("../../etc/passwd"), std::string("../../../../../../../../etc/passwd"),
-        std::string("/etc/passwd"), std::string("//etc//passwd"), std::string("a/../../b"),
-        std::string("."), std::string(".."), std::string("./"), std::string("../"),
-        std::string("/"), std::string("//"), slashes, up, up + "etc",
-        std::string("..\\..\\etc\\passwd"), std::string("C:\\boot.ini"), std::string("\\\\host\\share"),
-        std::string("..%2f..%2fetc%2fpasswd"), std::string("%2e%2e/"), std::string("%252e%252e%252f"),
-        std::string("a\0b", 3), std::string("\0", 1), std::string("../secret\0.txt", 14),
-        std::string("..\n../secret"), std::string("~/.ssh/id"), std::string("$HOME"),
-        std::string("file:///etc/passwd"), std::string("/proc/self/environ"),
-        std::string("/dev/stdin"), std::string("../secret"), std::string("../../secret"),
-        std::string("../room/secret"), house_ / "secret", house_ / "room/secret", house_ / "link",
-        std::string("../link"), data(), data() + "/catalog.sqlite", std::string("catalog.sqlite"),
-        std::string("../catalog.sqlite"), std::string("packice.format"), std::string("../lock"),
-        std::string("objects/00"), std::string("quarantine"), std::string("..data"),
-        std::string("-rf"), std::string("*"), std::string("a/data"), std::string("/data"),
-        std::string("data/../data"), std::string("'; drop table objects; --"),
-        std::string("a' or '1'='1"), std::string("％2e％2e／"), std::string("‥/‥")}) {
+  for (const std::string& id : {std::string("../../etc/passwd"),
+                                std::string("../../../../../../../../etc/passwd"),
+                                std::string("/etc/passwd"),
+                                std::string("//etc//passwd"),
+                                std::string("a/../../b"),
+                                std::string("."),
+                                std::string(".."),
+                                std::string("./"),
+                                std::string("../"),
+                                std::string("/"),
+                                std::string("//"),
+                                slashes,
+                                up,
+                                up + "etc",
+                                std::string("..\\..\\etc\\passwd"),
+                                std::string("C:\\boot.ini"),
+                                std::string("\\\\host\\share"),
+                                std::string("..%2f..%2fetc%2fpasswd"),
+                                std::string("%2e%2e/"),
+                                std::string("%252e%252e%252f"),
+                                std::string("a\0b", 3),
+                                std::string("\0", 1),
+                                std::string("../secret\0.txt", 14),
+                                std::string("..\n../secret"),
+                                std::string("~/.ssh/id"),
+                                std::string("$HOME"),
+                                std::string("file:///etc/passwd"),
+                                std::string("/proc/self/environ"),
+                                std::string("/dev/stdin"),
+                                std::string("../secret"),
+                                std::string("../../secret"),
+                                std::string("../room/secret"),
+                                house_ / "secret",
+                                house_ / "room/secret",
+                                house_ / "link",
+                                std::string("../link"),
+                                data(),
+                                data() + "/catalog.sqlite",
+                                std::string("catalog.sqlite"),
+                                std::string("../catalog.sqlite"),
+                                std::string("packice.format"),
+                                std::string("../lock"),
+                                std::string("objects/00"),
+                                std::string("quarantine"),
+                                std::string("..data"),
+                                std::string("-rf"),
+                                std::string("*"),
+                                std::string("a/data"),
+                                std::string("/data"),
+                                std::string("data/../data"),
+                                std::string("'; drop table objects; --"),
+                                std::string("a' or '1'='1"),
+                                std::string("％2e％2e／"),
+                                std::string("‥/‥")}) {
     UseAsId(id);
   }
 }
@@ -236,10 +275,10 @@ TEST_P(Traversal, TargetsThatLookLikePaths) {
         "http://x/objects/../../etc/passwd", "/objects/%252e%252e%252fsecret"}) {
     EXPECT_EQ(AskHttp(absl::StrCat("GET ", target)).Outcome(), "404 not_found") << target;
   }
-  for (const char* target : {"/../../etc/passwd", "/../secret", "/..%2fsecret", "/%2e%2e/secret",
-                             "//etc/passwd", "/etc/passwd", "/leases/../../etc/passwd",
-                             "/openapi.json/../secret", "/./openapi.json", "/metrics/../../secret",
-                             "file:///etc/passwd", "../secret", "/\\..\\secret"}) {
+  for (const char* target :
+       {"/../../etc/passwd", "/../secret", "/..%2fsecret", "/%2e%2e/secret", "//etc/passwd",
+        "/etc/passwd", "/leases/../../etc/passwd", "/openapi.json/../secret", "/./openapi.json",
+        "/metrics/../../secret", "file:///etc/passwd", "../secret", "/\\..\\secret"}) {
     EXPECT_EQ(AskHttp(absl::StrCat("GET ", target)).Outcome(), "404 not_found") << target;
     EXPECT_EQ(AskHttp(absl::StrCat("PUT ", target), "x").Outcome(), "404 not_found") << target;
   }
@@ -253,8 +292,8 @@ TEST_P(Traversal, LeaseIdsAndRangesThatLookLikePaths) {
         std::string("..\\..")}) {
     for (const char* op : {"seal", "discard", "renew", "relocate"}) {
       const HttpReply reply = AskHttp(
-          absl::StrCat("POST /", op), absl::StrCat(R"({"ttl_seconds":1,"object_id":"b","lease_id":)",
-                                                   Quoted(lease), "}"));
+          absl::StrCat("POST /", op),
+          absl::StrCat(R"({"ttl_seconds":1,"object_id":"b","lease_id":)", Quoted(lease), "}"));
       EXPECT_EQ(reply.Outcome(), "410 lease_expired") << op << " " << absl::CHexEscape(lease);
     }
     const std::string blob = absl::StrCat(" /leases/", Escaped(lease), "/blobs/0");
@@ -273,8 +312,8 @@ TEST_P(Traversal, LeaseIdsAndRangesThatLookLikePaths) {
 }
 
 TEST_P(Traversal, PrefixesThatLookLikePaths) {
-  for (const char* prefix : {"..%2f", "/", "%2fetc%2f", "..", "%2e%2e%2f..", "%00", "%ff", "*", "%25",
-                             "a'%20or%20'1'='1"}) {
+  for (const char* prefix : {"..%2f", "/", "%2fetc%2f", "..", "%2e%2e%2f..", "%00", "%ff", "*",
+                             "%25", "a'%20or%20'1'='1"}) {
     const HttpReply list = AskHttp(absl::StrCat("GET /objects?prefix=", prefix));
     EXPECT_EQ(list.status, 200) << prefix;
     EXPECT_THAT(list.Json().Texts("object_id"), IsEmpty()) << prefix;
@@ -314,9 +353,9 @@ TEST_F(Premises, ThatAreNotItsOwnAreLeftAlone) {
   std::filesystem::create_symlink("round", house_ / "round");
   ASSERT_EQ(mkfifo((house_ / "pipe").c_str(), 0600), 0);
   const auto before = LookAround(house_.path());
-  for (const char* name : {"file", "foreign", "alike", "hidden", "link to a file",
-                           "link to a directory", "pipe", "foreign/../foreign", "foreign/../file",
-                           "foreign/file", "."}) {
+  for (const char* name :
+       {"file", "foreign", "alike", "hidden", "link to a file", "link to a directory", "pipe",
+        "foreign/../foreign", "foreign/../file", "foreign/file", "."}) {
     EXPECT_EQ(OutcomeIn(house_ / name), "invalid_argument") << name;
   }
   for (const char* name : {"round", "dangling", "dangling/data", "file/data"}) {
