@@ -9,8 +9,10 @@
 #include <fstream>
 #include <iterator>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/str_split.h"
+#include "gtest/gtest.h"
 
 namespace packice {
 namespace {
@@ -61,16 +63,23 @@ std::vector<std::string> CrashNode::WithLog(std::vector<std::string> command) co
 }
 
 void CrashNode::StartOnly() {
-  std::vector<std::string> command = {Packice(),  "serve",  "--impl",      "fs",
-                                      "--data",   data(),   "--transport", "uds",
-                                      "--socket", socket(), "--capacity",  "1G"};
+  std::vector<std::string> command = {
+      Packice(),  "serve",  "--impl",      "fs",   "--data", data(), "--transport", "uds",
+      "--socket", socket(), "--transport", "http", "--port", "0",    "--capacity",  "1G"};
   if (disk_ != nullptr) command = disk_->Command(command);
   process_ = ChildProcess::StartProgram(WithLog(command));
 }
 
 bool CrashNode::Start() {
   StartOnly();
-  if (!process_->ReadLine().empty()) return true;
+  const std::string ready = process_->ReadLine();
+  if (!ready.empty()) {
+    int port = 0;
+    const std::vector<std::string> words = absl::StrSplit(ready, ':');
+    EXPECT_TRUE(absl::SimpleAtoi(words.back(), &port)) << ready;
+    http_port_ = static_cast<uint16_t>(port);
+    return true;
+  }
   exit_code_ = process_->Wait();
   process_.reset();
   return false;

@@ -1,14 +1,16 @@
-// The real program, serving a data directory on a faulty disk over a Unix socket, in a process that
-// may die at any time.
+// The real program, serving a data directory on a faulty disk over a Unix socket and HTTP, in a
+// process that may die at any time.
 //
 // Thread-compatible; clients may be on any thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/types/optional.h"
 #include "faulty_disk.h"
+#include "http_client.h"
 #include "ledger.h"
 #include "raw_client.h"
 
@@ -29,7 +31,7 @@ class CrashNode {
   int exit_code() const { return exit_code_; }
 
   RawClient Connect() const { return RawClient(socket()); }
-  absl::optional<RawClient> TryConnect() const { return RawClient::TryConnect(socket()); }
+  HttpClient ConnectHttp() const { return HttpClient(http_port_); }
 
   // `packice fsck` over the data: empty when it finds nothing, otherwise what it says.
   std::string Fsck() const;
@@ -46,6 +48,7 @@ class CrashNode {
   FaultyDisk* const disk_;
   absl::optional<ChildProcess> process_;
   int exit_code_ = 0;
+  uint16_t http_port_ = 0;
 };
 
 // All objects of a node, each read in full and compared with what it has to be.

@@ -132,6 +132,7 @@ void CrashRounds::StopAndCheck() {
 }
 
 void CrashRounds::WorkUntilDeath() {
+  Writers writers(node_, ledger_, plan_.writers, random_());
   const uint64_t before = ledger_.answered();
   uint64_t enough = before + random_() % 60;
   what_happened_ = "killed at some time";
@@ -142,7 +143,7 @@ void CrashRounds::WorkUntilDeath() {
     what_happened_ = absl::StrCat("killed ", when, " ", step.name);
     enough = before + kLongEnough;
   }
-  Writers writers(node_, ledger_, plan_.writers, random_());
+  writers.Start();
   while (!writers.Ended() && ledger_.answered() < enough) {
     absl::SleepFor(absl::Microseconds(100));
   }
@@ -161,13 +162,14 @@ void CrashRounds::WorkWithAFault() {
   const uint64_t last = OneIn(2) ? first : first + random_() % 10;
   const std::string rule = absl::StrCat(plan_.fault, " ", kAnyStep.selector, " ", first, "-", last);
   what_happened_ = absl::StrCat("after ", rule);
-  SetRules({rule});
   Writers::Options options = plan_.writers;
   options.faults = {"io", "capacity"};
   options.faults_are_open = first != last;
   options.evictions = plan_.fault == "ENOSPC";
   {
     Writers writers(node_, ledger_, options, random_());
+    SetRules({rule});
+    writers.Start();
     const uint64_t enough = ledger_.answered() + 60;
     while (!writers.Ended() && ledger_.answered() < enough) {
       absl::SleepFor(absl::Microseconds(100));

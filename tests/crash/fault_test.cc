@@ -207,6 +207,38 @@ INSTANTIATE_TEST_SUITE_P(EachStep, FaultOfADiscard,
                            return name;
                          });
 
+// Over HTTP the node writes the bytes.
+class FaultOfAPutOverHttp : public FaultTest {
+ protected:
+  std::string PutOverHttp(const std::string& id) {
+    HttpClient client = node_.ConnectHttp();
+    return client.Ask(absl::StrCat("PUT /objects/", id), bytes_).Outcome();
+  }
+  void ExpectRead(const std::string& id) {
+    EXPECT_EQ(node_.ConnectHttp().Ask(absl::StrCat("GET /objects/", id, "/data")).body, bytes_);
+  }
+
+  const std::string bytes_ = TestObject{17, {300'000}}.Bytes(0);
+};
+
+TEST_F(FaultOfAPutOverHttp, IsToldAsItsKindAndLeavesNothing) {
+  disk_.SetRules({Rule("ENOSPC", kBlobWrite)});
+  EXPECT_EQ(PutOverHttp("a"), "507 capacity");
+  disk_.SetRules({Rule("EIO", kBlobWrite)});
+  EXPECT_EQ(PutOverHttp("a"), "500 io");
+  EXPECT_EQ(Read("a"), "not_found");
+  disk_.SetRules({});
+  EXPECT_EQ(PutOverHttp("a"), "201 ok");
+  ExpectRead("a");
+}
+
+TEST_F(FaultOfAPutOverHttp, AShortOrInterruptedWriteIsGoneOnWith) {
+  disk_.SetRules({Rule("EINTR", kBlobWrite, "1-2"), Rule("short", kBlobWrite)});
+  EXPECT_EQ(PutOverHttp("a"), "201 ok");
+  EXPECT_THAT(disk_.Fired(), SizeIs(testing::Ge(4u)));
+  ExpectRead("a");
+}
+
 // ---- The whole disk ----
 
 constexpr char kAllChanges[] = "create,write,truncate,allocate,rename,link,unlink,mkdir";

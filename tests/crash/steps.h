@@ -10,6 +10,7 @@ struct Step {
 };
 
 inline constexpr Step kAttachmentCreate = {"attachment.create", "create data/attachments/*"};
+inline constexpr Step kBlobWrite = {"blob.write", "write data/attachments/*"};  // over HTTP
 inline constexpr Step kBlobSync = {"blob.sync", "sync data/attachments/*|data/objects/*"};
 inline constexpr Step kBlobRename = {"blob.rename", "rename data/objects/*"};
 inline constexpr Step kDirectorySync = {"directory.sync", "syncdir data/objects/*"};
@@ -26,8 +27,9 @@ inline constexpr Step kCatalogLogSync = {"catalog_log.sync", "sync data/catalog.
 inline constexpr Step kCatalogFileSync = {"catalog_file.sync", "sync data/catalog.sqlite"};
 
 // Those that a put and a discard come by.
-inline constexpr Step kSteps[] = {kAttachmentCreate, kBlobSync,    kBlobRename, kDirectorySync,
-                                  kCatalogWrite,     kCatalogSync, kBlobUnlink, kAttachmentUnlink};
+inline constexpr Step kSteps[] = {kAttachmentCreate, kBlobWrite,     kBlobSync,
+                                  kBlobRename,       kDirectorySync, kCatalogWrite,
+                                  kCatalogSync,      kBlobUnlink,    kAttachmentUnlink};
 
 // All that changes the disk, while a node starts for instance.
 inline constexpr Step kAnyStep = {

@@ -9,6 +9,7 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 namespace packice {
 namespace {
@@ -27,11 +28,12 @@ bool WriteAll(int fd, absl::string_view bytes) {
 
 class Writers::Writer {
  public:
-  Writer(Writers& writers, Ledger& ledger, int number, RawClient client, uint64_t seed)
+  Writer(Writers& writers, Ledger& ledger, int number, const CrashNode& node, uint64_t seed)
       : writers_(writers),
         ledger_(ledger),
         number_(number),
-        client_(std::move(client)),
+        client_(node.Connect()),
+        http_(node.ConnectHttp()),
         random_(seed) {}
 
   void Run() {
@@ -43,6 +45,8 @@ class Writers::Writer {
         Move();
       } else if (dice < 40) {
         Read();
+      } else if (dice < 55 && !http_ends_) {
+        PutOverHttp();
       } else {
         Put(/*seal=*/dice < 95);
       }
@@ -53,17 +57,23 @@ class Writers::Writer {
   uint64_t Below(uint64_t limit) { return random_() % limit; }
   bool OneIn(uint64_t n) { return Below(n) == 0; }
 
-  // "ok", the kind of a failure that is in `expected`, or "" once the node is gone.
-  std::string Ask(const std::string& line, const std::vector<std::string>& expected,
-                  Response* response = nullptr) {
-    Response answer = client_.Ask(line);
-    const std::string kind = answer.Kind();
+  // What the node has said of itself; "" once it is gone.
+  std::string Judge(const std::string& request, const std::string& kind, const std::string& answer,
+                    const std::vector<std::string>& expected) {
     if (kind.empty()) {
       gone_ = true;
     } else if (kind != "ok" && !absl::c_linear_search(expected, kind) && !IsFault(kind)) {
       // A node that drains says so and closes.
-      if (kind != "unavailable") Complain(absl::StrCat(line, ": ", answer.line));
+      if (kind != "unavailable") Complain(absl::StrCat(request, ": ", answer));
     }
+    return kind;
+  }
+
+  // "ok", the kind of a failure that is in `expected`, or "" once the node is gone.
+  std::string Ask(const std::string& line, const std::vector<std::string>& expected,
+                  Response* response = nullptr) {
+    Response answer = client_.Ask(line);
+    const std::string kind = Judge(line, answer.Kind(), answer.line, expected);
     if (response != nullptr) *response = std::move(answer);
     return kind;
   }
@@ -116,6 +126,28 @@ class Writers::Writer {
     if (seal) return Seal(object, grant.Text("lease_id"));
     // Given up, or left to the end of the connection.
     if (!OneIn(3)) Ask(LeaseLine("release", grant.Text("lease_id")), {});
+  }
+
+  // In one request, and the node writes the bytes.
+  void PutOverHttp() {
+    const std::string id = NewId();
+    const absl::optional<absl::Duration> ttl = NewTtl();
+    std::vector<uint64_t> sizes = NewSizes();
+    sizes.resize(1);
+    const TestObject object = ledger_.Begin(number_, id, std::move(sizes), ttl);
+    const std::string bytes = object.Bytes(0);
+    std::string what = absl::StrCat("PUT /objects/", absl::StrReplaceAll(id, {{"/", "%2F"}}));
+    if (ttl) absl::StrAppend(&what, "?object_ttl_seconds=", absl::ToDoubleSeconds(*ttl));
+    std::string headers = absl::StrCat("Packice-Meta: ", object.Metadata(), "\r\n");
+    if (bytes.empty()) absl::StrAppend(&headers, "Content-Length: 0\r\n");
+    ledger_.Sealing(object.version);
+    http_.Send(HttpClient::Text(what, bytes, headers));
+    const HttpReply reply = http_.Receive();
+    const std::string kind = reply.status == 0 ? "" : reply.Json().Kind();
+    Judge(what, kind, reply.body, {"busy", "already_exists"});
+    Settle(object.version, kind, &Ledger::Sealed);
+    // A refusal may come before the body is read, and the connection then ends.
+    http_ends_ = reply.Header("connection") == "close";
   }
 
   bool WriteBytes(const Response& grant, const TestObject& object) {
@@ -239,20 +271,26 @@ class Writers::Writer {
   Ledger& ledger_;
   const int number_;
   RawClient client_;
+  HttpClient http_;
   Random random_;
   bool gone_ = false;
+  bool http_ends_ = false;
 };
 
 Writers::Writers(const CrashNode& node, Ledger& ledger, Options options, uint64_t seed)
     : options_(std::move(options)) {
   for (int i = 0; i < options_.count; ++i) {
-    // The node may be gone before all are connected.
-    absl::optional<RawClient> client = node.TryConnect();
-    if (!client) break;
-    auto writer = std::make_shared<Writer>(*this, ledger, i, *std::move(client), seed + i);
-    ++running_;
-    threads_.emplace_back([this, writer = std::move(writer)] {
-      writer->Run();
+    writers_.push_back(std::make_unique<Writer>(*this, ledger, i, node, seed + i));
+  }
+}
+
+Writers::~Writers() { Join(); }
+
+void Writers::Start() {
+  running_ = static_cast<int>(writers_.size());
+  for (const std::unique_ptr<Writer>& writer : writers_) {
+    threads_.emplace_back([this, &writer = *writer] {
+      writer.Run();
       --running_;
     });
   }
@@ -261,6 +299,8 @@ Writers::Writers(const CrashNode& node, Ledger& ledger, Options options, uint64_
 void Writers::Join() {
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  // And with them their connections.
+  writers_.clear();
 }
 
 std::vector<std::string> Writers::Complaints() const {

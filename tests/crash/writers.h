@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,11 +31,12 @@ class Writers {
     bool evictions = false;
   };
 
-  // Starts them. Both must outlive this.
+  // Connects them, while nothing goes wrong yet. Both must outlive this.
   Writers(const CrashNode& node, Ledger& ledger, Options options, uint64_t seed);
   // Waits for them.
-  ~Writers() { Join(); }
+  ~Writers();
   void Join();
+  void Start();
   // After what they are doing now.
   void Stop() { stop_ = true; }
 
@@ -52,6 +54,7 @@ class Writers {
   std::atomic<int> running_{0};
   mutable Mutex mutex_;
   std::vector<std::string> complaints_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Writer>> writers_;
   std::vector<std::thread> threads_;
 };
 
