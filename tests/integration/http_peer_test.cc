@@ -1,19 +1,17 @@
-// The HTTP transport as a Peer: HttpPeer, over an HttpServer, over a peer in memory or over files,
+// The HTTP transport as a Peer: HttpPeer, over an HttpServer, over a peer in memory or on disk,
 // obeys what every Peer obeys.
 #include "packice/transport/http_peer.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
-#include "packice/backends/memory_lease_table.h"
 #include "packice/core/testing/fake_clock.h"
 #include "packice/core/testing/peer_conformance.h"
-#include "packice/peers/lru_policy.h"
+#include "packice/peers/file_system_peer.h"
 #include "packice/peers/memory_peer.h"
 #include "packice/transport/http_server.h"
-#include "path_store.h"
 #include "temporary_directory.h"
 
 namespace packice {
@@ -21,17 +19,27 @@ namespace {
 
 class HttpPeerUnderTest : public PeerUnderTest {
  public:
-  HttpPeerUnderTest(const PeerOptions& options, bool files) {
-    LocalPeerOptions local;
-    local.capacity = options.capacity;
-    local.background_reaper = false;
-    local.clock = &clock_;
-    if (files) {
-      node_ = std::make_unique<LocalPeer>(std::make_unique<PathStore>(directory_.path()),
-                                          std::make_unique<MemoryLeaseTable>(clock_),
-                                          std::make_unique<LruPolicy>(), local);
+  HttpPeerUnderTest(const PeerOptions& options, bool on_disk) {
+    if (on_disk) {
+      FileSystemPeerOptions file_system;
+      file_system.directory = directory_ / "data";
+      file_system.capacity = options.capacity;
+      file_system.background_reaper = false;
+      file_system.clock = &clock_;
+      auto node = *FileSystemPeer::Open(file_system);
+      run_due_ = [peer = node.get()] {
+        peer->RunDue();
+        peer->AwaitIdle();
+      };
+      node_ = std::move(node);
     } else {
-      node_ = MakeMemoryPeer(local);
+      LocalPeerOptions local;
+      local.capacity = options.capacity;
+      local.background_reaper = false;
+      local.clock = &clock_;
+      auto node = MakeMemoryPeer(local);
+      run_due_ = [peer = node.get()] { peer->RunDue(); };
+      node_ = std::move(node);
     }
     HttpServerOptions server;
     server.port = 0;
@@ -51,9 +59,7 @@ class HttpPeerUnderTest : public PeerUnderTest {
 
   Peer& peer() override { return *peer_; }
   // In steps that let the client keep its leases, as it does when time passes by itself.
-  void Advance(absl::Duration by) override {
-    AdvanceInSteps(by, [this] { node_->RunDue(); });
-  }
+  void Advance(absl::Duration by) override { AdvanceInSteps(by, run_due_); }
   void AdvanceWithoutTimers(absl::Duration by) override {
     AdvanceInSteps(by, [] {});
   }
@@ -61,11 +67,8 @@ class HttpPeerUnderTest : public PeerUnderTest {
   // Many times as long as a lease would live that is not kept.
   absl::Duration LongTime() const override { return absl::Hours(2); }
 
-  HttpPeer& client() { return *peer_; }
-
  private:
-  template <typename RunDue>
-  void AdvanceInSteps(absl::Duration by, RunDue run_due) {
+  void AdvanceInSteps(absl::Duration by, const std::function<void()>& run_due) {
     while (by > absl::ZeroDuration()) {
       const absl::Duration step = std::min<absl::Duration>(by, HttpPeer::kKeepPeriod);
       clock_.Advance(step);
@@ -77,7 +80,8 @@ class HttpPeerUnderTest : public PeerUnderTest {
 
   TemporaryDirectory directory_;
   FakeClock clock_;
-  std::unique_ptr<LocalPeer> node_;
+  std::unique_ptr<Peer> node_;
+  std::function<void()> run_due_;
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<HttpPeer> peer_;
 };
@@ -87,7 +91,7 @@ PeerParam Http() {
   PeerParam param;
   param.name = "Http";
   param.make = [](const PeerOptions& options) {
-    return std::make_unique<HttpPeerUnderTest>(options, /*files=*/false);
+    return std::make_unique<HttpPeerUnderTest>(options, /*on_disk=*/false);
   };
   param.ids_are_utf8_only = true;
   param.sees_writable_mappings = false;
@@ -96,20 +100,23 @@ PeerParam Http() {
   return param;
 }
 
-// Those of a node with files, on the same host, are not.
-PeerParam HttpFiles() {
+// Those of a node on disk, on the same host, are not.
+PeerParam HttpDisk() {
   PeerParam param;
-  param.name = "HttpFiles";
+  param.name = "HttpDisk";
   param.make = [](const PeerOptions& options) {
-    return std::make_unique<HttpPeerUnderTest>(options, /*files=*/true);
+    return std::make_unique<HttpPeerUnderTest>(options, /*on_disk=*/true);
   };
   param.ids_are_utf8_only = true;
+  param.footprint_unit = 4096;
   return param;
 }
 
-INSTANTIATE_TEST_SUITE_P(Http, PeerConformance, testing::Values(Http(), HttpFiles()),
+INSTANTIATE_TEST_SUITE_P(Http, PeerConformance, testing::Values(Http(), HttpDisk()),
                          PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Http, PeerEvictionConformance, testing::Values(Http(), HttpFiles()),
+INSTANTIATE_TEST_SUITE_P(Http, PeerRelocateConformance, testing::Values(Http(), HttpDisk()),
+                         PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Http, PeerEvictionConformance, testing::Values(Http(), HttpDisk()),
                          PeerParam::NameOf);
 
 }  // namespace
