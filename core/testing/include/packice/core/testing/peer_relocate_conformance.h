@@ -127,6 +127,7 @@ TEST_P(PeerRelocateConformance, ThereAndBackAgain) {
 TEST_P(PeerRelocateConformance, WhoSharesTheObjectKeepsItsBytes) {
   ASSERT_THAT(Put("a", "bytes"), IsOk());
   ASSERT_OK_AND_ASSIGN(Grant writer, Write("a"));
+  EXPECT_EQ(BytesOf(writer), "bytes");
   ASSERT_THAT(Relocate(writer, "b"), IsOk());
   EXPECT_EQ(BytesOf(writer), "bytes");
   ASSERT_THAT(Remove("b"), IsOk());
