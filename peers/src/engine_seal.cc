@@ -30,16 +30,16 @@ absl::Status Abandoned() {
 }  // namespace
 
 void LocalPeer::Engine::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
-  absl::StatusOr<Sealing> begun = BeginSeal(request);
-  if (!begun.ok()) return std::move(done)(begun.status());
-  OnMedium([this, request = std::move(request), sealing = *std::move(begun),
-            done = std::move(done)]() mutable {
-    std::move(done)(FinishSeal(request, std::move(sealing)));
-  });
+  Sealing sealing;
+  if (absl::Status begun = BeginSeal(request, sealing); !begun.ok()) {
+    return std::move(done)(std::move(begun));
+  }
+  if (executor_ == nullptr) return std::move(done)(FinishSeal(request, sealing));
+  OnMedium([this, request = std::move(request), sealing = std::move(sealing),
+            done = std::move(done)]() mutable { std::move(done)(FinishSeal(request, sealing)); });
 }
 
-absl::StatusOr<LocalPeer::Engine::Sealing> LocalPeer::Engine::BeginSeal(
-    const SealRequest& request) {
+absl::Status LocalPeer::Engine::BeginSeal(const SealRequest& request, Sealing& sealing) {
   absl::StatusOr<Lease> lease = FindLease(request.lease_id, request.session);
   if (!lease.ok()) return lease.status();
   if (lease->access != Access::kCreate) return WrongAccess(*lease, "seal", "create one");
@@ -56,13 +56,12 @@ absl::StatusOr<LocalPeer::Engine::Sealing> LocalPeer::Engine::BeginSeal(
     return MakeError(ErrorKind::kBusy, "the object is being sealed by another request");
   }
   record->phase = Phase::kSealing;
-  Sealing sealing;
   sealing.lease = *std::move(lease);
   sealing.object = record->object;
   sealing.ttl = record->custody->ttl;
   sealing.growing = record->custody->growing;
   sealing.charged = record->charged;
-  return sealing;
+  return absl::OkStatus();
 }
 
 absl::Status LocalPeer::Engine::Freeze(const SealRequest& request, Sealing& sealing) {
@@ -114,7 +113,7 @@ absl::StatusOr<std::string> LocalPeer::Engine::Commit(const Sealing& sealing,
   return rest;
 }
 
-absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request, Sealing sealing) {
+absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request, Sealing& sealing) {
   absl::Status status = Freeze(request, sealing);
   if (!status.ok()) Credit(sealing.reserved);
 
@@ -154,7 +153,7 @@ absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request,
       Rest(stripe, record, aftermath);
     }
   }
-  Finish(std::move(aftermath));
+  Finish(aftermath);
   if (!status.ok()) return status;
   if (archive_ != nullptr && IsFull()) Trim();
   return Sealed{sealing.lease.object_id, sealing.object->size()};
