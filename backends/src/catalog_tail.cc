@@ -34,11 +34,11 @@ absl::optional<uint64_t> ReadSalts(int fd) {
 }  // namespace
 
 void CatalogTail::Committed(uint64_t frames) {
-  // A log that was begun anew holds fewer frames than before, or just as many.
-  if (!salts_.has_value() || frames <= frames_) {
-    const UniqueFd fd(open(wal_path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
-    salts_ = fd ? ReadSalts(fd.get()) : absl::nullopt;
-  }
+  // Each time: the log may have been begun anew, by this commit or by another program's checkpoint.
+  // The last descriptor serves where no other is to be had.
+  UniqueFd fd(open(wal_path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (fd) log_ = std::move(fd);
+  salts_ = log_ ? ReadSalts(log_.get()) : absl::nullopt;
   frames_ = frames;
 }
 
@@ -48,6 +48,9 @@ absl::Status CatalogTail::Cut() {
   const bool again = std::exchange(doubtful_, true);
   const UniqueFd fd(open(wal_path_.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return ErrnoError(errno, "cannot open the catalog's log");
+  if (!salts_.has_value()) {
+    return MakeError(ErrorKind::kIo, "the catalog's log could not be read after its last commit");
+  }
   // A log that the failed commit began anew holds nothing that is not in the database.
   const bool begun_anew = ReadSalts(fd.get()) != salts_;
   const uint64_t end = begun_anew ? 0 : kHeaderBytes + frames_ * (kFrameHeaderBytes + page_bytes_);

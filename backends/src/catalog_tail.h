@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/optional.h"
+#include "packice/core/unique_fd.h"
 
 namespace packice {
 
@@ -35,6 +36,7 @@ class CatalogTail {
   const std::string wal_path_;
   const uint64_t page_bytes_;
   uint64_t frames_ = 0;
+  UniqueFd log_;  // for reading, as of the last commit
   // The salts in the log's header; they change when SQLite begins it anew.
   absl::optional<uint64_t> salts_;
   // The last Cut did not reach the disk.

@@ -30,7 +30,11 @@ constexpr absl::string_view kMagic = "packice ";
 constexpr std::array<const char*, 3> kParts = {"attachments", "objects", "quarantine"};
 
 absl::Status Sync(int fd, absl::string_view what) {
-  if (fsync(fd) == 0) return absl::OkStatus();
+  int result;
+  do {
+    result = fsync(fd);
+  } while (result != 0 && errno == EINTR);
+  if (result == 0) return absl::OkStatus();
   return ErrnoError(errno, absl::StrCat("cannot sync ", what));
 }
 

@@ -306,7 +306,8 @@ absl::Status FileBlob::MakeDurable(int fd, uint64_t size) {
 }
 
 absl::StatusOr<uint64_t> FileBlob::Sync(int fd) const {
-  if (fdatasync(fd) != 0) {
+  while (fdatasync(fd) != 0) {
+    if (errno == EINTR) continue;  // which drops nothing, as a failure does
     return ErrnoError(errno, absl::StrCat("cannot sync ", name_.object()));
   }
   if (absl::Status status = home_->directory->SyncShard(name_.shard); !status.ok()) return status;

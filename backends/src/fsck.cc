@@ -48,7 +48,7 @@ absl::StatusOr<FsckReport> FsckRun::Run() {
   using Step = absl::Status (FsckRun::*)();
   absl::Status status;
   for (Step step :
-       {&FsckRun::CheckTop, &FsckRun::CheckLog, &FsckRun::CheckCatalog, &FsckRun::CheckObjects,
+       {&FsckRun::CheckLog, &FsckRun::CheckTop, &FsckRun::CheckCatalog, &FsckRun::CheckObjects,
         &FsckRun::CheckAttachments, &FsckRun::CheckRemovals, &FsckRun::CheckShards}) {
     if (status = (this->*step)(); !status.ok()) break;
   }

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "packice/backends/temp_file_blob.h"
 #include "packice/core/error.h"
 
@@ -18,10 +19,10 @@ constexpr size_t kThinPacks = 8;
 // After a failure, such as full memory, trying at once again would fail again.
 constexpr int kRest = 256;
 
-size_t HalfOfDescriptorLimit() {
+size_t DescriptorLimit() {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
-  return static_cast<size_t>(limit.rlim_cur / 2);
+  return static_cast<size_t>(limit.rlim_cur);
 }
 
 }  // namespace
@@ -31,13 +32,20 @@ Packer::Packer(const MemoryBlobStoreOptions& options)
       pack_bytes_(options.pack_bytes),
       pack_blobs_(options.pack_blobs),
       pack_min_blobs_(std::max<size_t>(options.pack_min_blobs, 1)),
-      high_water_(options.high_water.value_or(HalfOfDescriptorLimit())),
+      high_water_(options.high_water.value_or(DescriptorLimit() / 2)),
+      max_descriptors_(options.max_descriptors.value_or(DescriptorLimit() / 4 * 3)),
       medium_(options.medium, options.temp_directory.value_or(TempFileBlob::DefaultDirectory())) {
   // Without one, packing makes its own when the time comes.
   if (auto spare = medium_.Make(absl::nullopt); spare.ok()) spare_ = *std::move(spare);
 }
 
 absl::StatusOr<std::shared_ptr<Tenant>> Packer::Create(absl::optional<uint64_t> size) {
+  if (HoldsAllItMay() && !(MakeRoom() && !HoldsAllItMay())) {
+    return MakeError(ErrorKind::kCapacity,
+                     absl::StrCat("blobs hold all of the ", max_descriptors_,
+                                  " descriptors that they may; release some, or raise the limit "
+                                  "(ulimit -n)"));
+  }
   absl::StatusOr<std::unique_ptr<Blob>> home = medium_.Make(size);
   if (!home.ok() && KindOf(home.status()) == ErrorKind::kCapacity && !medium_.Make(0).ok()) {
     // Not even an empty one: it is descriptors that are short.
@@ -54,6 +62,11 @@ absl::StatusOr<std::shared_ptr<Tenant>> Packer::Create(absl::optional<uint64_t> 
   }
   if (work) Work(std::move(job));
   return tenant;
+}
+
+bool Packer::HoldsAllItMay() const {
+  MutexLock lock(mutex_);
+  return own_descriptors_ + packs_.size() >= max_descriptors_;
 }
 
 void Packer::Sealed(const std::shared_ptr<Tenant>& tenant) {

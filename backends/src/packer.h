@@ -76,12 +76,14 @@ class Packer {
 
   // Packs whatever there is, to free descriptors. False when there was nothing.
   bool MakeRoom() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool HoldsAllItMay() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   const uint64_t packable_size_;
   const uint64_t pack_bytes_;
   const size_t pack_blobs_;
   const size_t pack_min_blobs_;
   const size_t high_water_;
+  const size_t max_descriptors_;
   MemoryMedium medium_;
 
   mutable Mutex mutex_;

@@ -147,7 +147,61 @@ TEST_F(CliObjectsTest, ErrorsHaveTheirKindAndExitCode) {
   fails({"get", "a", "-o", (dir_ / "no/such/dir")}, 8, "io");
   fails({"get", "a", "-o", "/dev/full"}, 11, "capacity");
   fails({"stats", "--target", dir_ / "nobody.sock"}, 12, "unavailable");
-  fails({"stats", "--target", "http://127.0.0.1:1"}, 13, "unsupported");
+  fails({"stats", "--target", "http://127.0.0.1:1"}, 12, "unavailable");
+  fails({"stats", "--target", "ftp://127.0.0.1:1"}, 13, "unsupported");
+}
+
+TEST_F(CliObjectsTest, MvGivesAnotherId) {
+  Ok({"put", "-", "--id", "a"}, "bytes");
+  Ok({"put", "-", "--id", "taken"}, "1");
+  EXPECT_EQ(Ok({"mv", "a", "b"}), "");
+  EXPECT_EQ(Ok({"get", "b"}), "bytes");
+  EXPECT_EQ(node_.Run({"mv", "a", "c"}).exit_code, 3);
+  EXPECT_EQ(node_.Run({"mv", "b", "taken"}).exit_code, 4);
+  EXPECT_EQ(Ok({"ls", "--ids"}), "b\ntaken\n");
+}
+
+TEST_F(CliObjectsTest, HistoryTellsVersionsAndHowTheyEnd) {
+  const auto put = [&](const std::string& id, const std::string& previous) {
+    Ok({"put", "-", "--id", id, "--meta", R"({"prev_objid":")" + previous + R"("})"}, "1");
+  };
+  Ok({"put", "-", "--id", "v1"}, "12345");
+  put("v2", "v1");
+  put("v3", "v2");
+  const std::string table = Ok({"history", "v3"});
+  EXPECT_THAT(table, ContainsRegex("SIZE +STATE +CREATED +ID\n.* v3\n.* v2\n.* v1\n$"));
+  EXPECT_THAT(Ok({"history", "v2", "--json"}),
+              ContainsRegex("^\\{\"end\":\"first\",\"objects\":\\[.*v2.*v1.*\"next\":null}\n$"));
+  put("lost", "gone");
+  EXPECT_THAT(Ok({"history", "lost"}), HasSubstr("before it: \"gone\", which this node does not"));
+  EXPECT_THAT(Ok({"history", "lost", "--json"}), HasSubstr("\"next\":\"gone\"}"));
+  put("x", "y");
+  put("y", "x");
+  EXPECT_THAT(Ok({"history", "x"}), HasSubstr("before it: \"x\" again"));
+  EXPECT_THAT(Ok({"history", "v3", "--limit", "1"}), HasSubstr("before it: \"v2\"; --limit"));
+  EXPECT_EQ(node_.Run({"history", "nothing"}).exit_code, 3);
+}
+
+TEST_F(CliObjectsTest, CpCopiesToAnotherNode) {
+  ServedNode other;
+  const std::string bytes = Pattern(3 << 20);
+  Ok({"put", "-", "--id", "a", "--meta", R"({"k":1})"}, bytes);
+  const std::vector<std::string> nodes = {"--from", node_.socket(), "--to", other.socket()};
+  const auto copy = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "cp");
+    arguments.insert(arguments.end(), nodes.begin(), nodes.end());
+    return RunPackice(arguments);
+  };
+  EXPECT_EQ(copy({"a"}).out, "a\n");
+  EXPECT_THAT(copy({"a", "--as", "b", "--json"}).out, HasSubstr("\"object_id\":\"b\""));
+  EXPECT_EQ(other.Run({"get", "b"}).out, bytes);
+  EXPECT_THAT(other.Run({"stat", "a", "--json"}).out, HasSubstr(R"("meta":{"k":1})"));
+  EXPECT_EQ(copy({"a"}).exit_code, 4);
+  EXPECT_EQ(copy({"missing"}).exit_code, 3);
+  const Outcome nobody = RunPackice({"cp", "--from", dir_ / "nobody", "--to", node_.socket(), "a"});
+  EXPECT_EQ(nobody.exit_code, 12);
+  EXPECT_THAT(nobody.err, HasSubstr("--from: "));
+  EXPECT_EQ(RunPackice({"cp", "a", "--to", node_.socket()}).exit_code, 2);
 }
 
 TEST_F(CliObjectsTest, TargetsComeFromFlagsAndEnvironment) {

@@ -12,6 +12,7 @@
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "cli/text.h"
+#include "cli/token.h"
 #include "packice/core/testing/status_matchers.h"
 #include "temp_dir.h"
 
@@ -141,6 +142,18 @@ TEST(FileTreeTest, PathsStayBelow) {
   }
   EXPECT_THAT(PathBelow("m", "m//etc"), HasKind(ErrorKind::kInvalidArgument));
   EXPECT_THAT(ScanTree("/nonexistent"), HasKind(ErrorKind::kIo));
+}
+
+TEST(TokenTest, TheOneLineOfTheFile) {
+  TempDir dir;
+  EXPECT_THAT(ReadToken(dir.Write("token", "s3cret+/=\r\n")), IsOkAndHolds("s3cret+/="));
+  EXPECT_THAT(ReadToken(dir.Write("token", std::string(4096, 'x'))), IsOk());
+  for (const std::string& bytes :
+       {std::string(), std::string("\n"), std::string("a\nb"), std::string("a b"),
+        std::string(1, '\0'), std::string("t\xc3\xbc"), std::string(4097, 'x')}) {
+    EXPECT_THAT(ReadToken(dir.Write("token", bytes)), HasKind(ErrorKind::kInvalidArgument));
+  }
+  EXPECT_THAT(ReadToken(dir / "missing"), HasKind(ErrorKind::kInvalidArgument));
 }
 
 }  // namespace

@@ -47,7 +47,9 @@ TEST(UsageTest, CompletionKnowsEveryCommand) {
   const Outcome script = RunPackice({"completion", "bash"});
   EXPECT_EQ(script.exit_code, 0);
   EXPECT_THAT(script.out, HasSubstr("complete -F _packice packice"));
-  EXPECT_THAT(script.out, HasSubstr("serve put get stat ls stats rm bench version completion"));
+  EXPECT_THAT(
+      script.out,
+      HasSubstr("serve put get stat ls stats history rm mv cp fsck bench version completion"));
   EXPECT_THAT(script.out, ContainsRegex("get\\) flags='[^']*--prefix[^']*' ids=1"));
 }
 
@@ -81,7 +83,7 @@ TEST(UsageTest, CompletionCompletes) {
   EXPECT_EQ(Completions(node, script, "packice rm", "models/"),
             R"(models/\$\(echo\ evil\)|models/a|models/b\ c|)")
       << "names of objects are never run";
-  EXPECT_EQ(Completions(node, script, "packice serve --impl", ""), "mem|");
+  EXPECT_EQ(Completions(node, script, "packice serve --impl", ""), "mem|fs|");
 }
 
 TEST(BenchTest, MeasuresAndCleansUp) {

@@ -25,7 +25,9 @@ TEST(ConnectTest, NamedNodesAreSharedWhileInUse) {
 }
 
 TEST(ConnectTest, OtherTargetsAreToldApart) {
-  EXPECT_THAT(Connect("http://127.0.0.1:8080"), HasKind(ErrorKind::kUnsupported));
+  EXPECT_THAT(Connect("ftp://127.0.0.1:8080"), HasKind(ErrorKind::kUnsupported));
+  EXPECT_THAT(Connect("http://127.0.0.1:1"), HasKind(ErrorKind::kUnavailable));
+  EXPECT_THAT(Connect("http://"), HasKind(ErrorKind::kInvalidArgument));
   EXPECT_THAT(Connect("memory://"), HasKind(ErrorKind::kInvalidArgument));
   EXPECT_THAT(Connect("packice.sock"), HasKind(ErrorKind::kInvalidArgument));
   EXPECT_THAT(Connect("/nonexistent/packice.sock"), HasKind(ErrorKind::kUnavailable));

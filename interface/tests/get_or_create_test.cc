@@ -57,11 +57,7 @@ TEST_P(GetOrCreateTest, OfManyCallersOneFills) {
       absl::StatusOr<Reader> reader = client->GetOrCreate("one",
                                                           [&](Writer& writer) {
                                                             ++fills;
-                                                            absl::StatusOr<absl::Span<char>> span =
-                                                                writer.Span();
-                                                            if (!span.ok()) return span.status();
-                                                            span->front() = 'x';
-                                                            return absl::OkStatus();
+                                                            return writer.WriteAt(0, "x");
                                                           },
                                                           {.sizes = {4096}});
       ASSERT_THAT(reader, IsOk());
@@ -71,6 +67,18 @@ TEST_P(GetOrCreateTest, OfManyCallersOneFills) {
   }
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(fills, 1);
+}
+
+TEST_P(GetOrCreateTest, WhenAllFillersFailNobodyWaits) {
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 8; ++i) {
+    callers.emplace_back([client = node_.Connect()] {
+      const auto fill = [](Writer&) { return MakeError(ErrorKind::kIo, "the disk is on fire"); };
+      EXPECT_THAT(client->GetOrCreate("one", fill, {.wait = absl::Seconds(20)}),
+                  HasKind(ErrorKind::kIo));
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
 }
 
 TEST_P(GetOrCreateTest, WhenAFillerFailsAnotherOneFills) {

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <sstream>
 #include <thread>
 
 extern char** environ;
@@ -54,12 +56,14 @@ void Drain(int& fd, std::string& into) {
 }  // namespace
 
 Process::Process(const std::vector<std::string>& arguments,
-                 const std::vector<std::string>& environment, const std::string& input) {
-  const char* const program = getenv("PACKICE_BINARY");
-  if (program == nullptr) {
+                 const std::vector<std::string>& environment, const std::string& input,
+                 const std::string& name) {
+  const char* const binary = getenv("PACKICE_BINARY");
+  if (binary == nullptr) {
     ADD_FAILURE() << "PACKICE_BINARY names no program";
     return;
   }
+  const std::string program = std::filesystem::path(binary).replace_filename(name);
   int out[2];
   int err[2];
   EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
@@ -74,7 +78,7 @@ Process::Process(const std::vector<std::string>& arguments,
   std::vector<std::string> words = {program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables = Environment(environment);
-  EXPECT_EQ(posix_spawn(&pid_, program, &actions, nullptr, Pointers(words).data(),
+  EXPECT_EQ(posix_spawn(&pid_, program.c_str(), &actions, nullptr, Pointers(words).data(),
                         Pointers(variables).data()),
             0);
   posix_spawn_file_actions_destroy(&actions);
@@ -128,6 +132,23 @@ std::vector<std::string> ServeArguments(const std::string& socket,
 }
 
 }  // namespace
+
+StartedNode::StartedNode(const std::vector<std::string>& flags,
+                         const std::vector<std::string>& environment, const std::string& name)
+    : process_(flags, environment, "", name), ready_line_(process_.FirstLine()) {}
+
+std::string StartedNode::Address(size_t n) const {
+  std::istringstream words(ready_line_);
+  std::string word;
+  // "packice serving fs on" comes first.
+  for (size_t i = 0; i < n + 5; ++i) words >> word;
+  return words ? word : "";
+}
+
+Outcome StartedNode::Stop() {
+  process_.Signal(SIGTERM);
+  return process_.Wait();
+}
 
 ServedNode::ServedNode(const std::vector<std::string>& flags)
     : process_(ServeArguments(socket_, flags)), ready_line_(process_.FirstLine()) {

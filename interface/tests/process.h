@@ -20,9 +20,10 @@ struct Outcome {
 class Process {
  public:
   // `arguments` without the program's name. `environment` is added to this process's own, without
-  // any PACKICE_ variable of it.
+  // any PACKICE_ variable of it. `name` is what the program is called by.
   explicit Process(const std::vector<std::string>& arguments,
-                   const std::vector<std::string>& environment = {}, const std::string& input = "");
+                   const std::vector<std::string>& environment = {}, const std::string& input = "",
+                   const std::string& name = "packice");
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -47,6 +48,29 @@ inline Outcome RunPackice(const std::vector<std::string>& arguments,
                           const std::string& input = "") {
   return Process(arguments, environment, input).Wait();
 }
+
+// A node with flags of the test's own; answers once it is ready, or has failed to be.
+class StartedNode {
+ public:
+  explicit StartedNode(const std::vector<std::string>& flags,
+                       const std::vector<std::string>& environment = {},
+                       const std::string& name = "packice");
+
+  const std::string& ready_line() const { return ready_line_; }
+  // Of the ready line, the n-th: "http://127.0.0.1:40001".
+  std::string Address(size_t n = 0) const;
+  Process& process() { return process_; }
+  // Asks it to drain; answers what it left.
+  Outcome Stop();
+
+  Outcome Run(const std::vector<std::string>& arguments, const std::string& input = "") {
+    return RunPackice(arguments, {"PACKICE_TARGET=" + Address()}, input);
+  }
+
+ private:
+  Process process_;
+  std::string ready_line_;
+};
 
 // `packice serve` on a socket in a directory of its own, and commands that talk to it.
 class ServedNode {

@@ -14,9 +14,9 @@ namespace packice {
 
 class TempDir {
  public:
-  TempDir() {
+  explicit TempDir(const std::string& parent = "/tmp") {
     // Not testing::TempDir(): a socket's path has at most 107 bytes.
-    std::string name = "/tmp/packice-test-XXXXXX";
+    std::string name = parent + "/packice-test-XXXXXX";
     path_ = mkdtemp(name.data());
   }
   ~TempDir() {

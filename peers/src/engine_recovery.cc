@@ -68,6 +68,7 @@ void LocalPeer::Engine::CheckObject(const Place& place) {
     if (damaged) {
       quarantined_.fetch_add(1, std::memory_order_relaxed);
       record.archived = false;
+      FailWaiters(record.id, status, aftermath);  // those who come later find nothing
       Retire(stripe, record, EventKind::kQuarantined, OperationId::kNone, aftermath);
     } else {
       // Open, so that whoever asked for it finds it checked.

@@ -1,4 +1,6 @@
 // Seal: from blobs that are written to an object that is readable, and in the archive.
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "engine.h"
 
@@ -40,6 +42,9 @@ void LocalPeer::Engine::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> d
 }
 
 absl::Status LocalPeer::Engine::BeginSeal(const SealRequest& request, Sealing& sealing) {
+  if (request.size.value_or(0) > uint64_t{std::numeric_limits<int64_t>::max()}) {
+    return MakeError(ErrorKind::kInvalidArgument, "a blob has at most 2^63 - 1 bytes");
+  }
   absl::StatusOr<Lease> lease = FindLease(request.lease_id, request.session);
   if (!lease.ok()) return lease.status();
   if (lease->access != Access::kCreate) return WrongAccess(*lease, "seal", "create one");
@@ -90,7 +95,10 @@ absl::Status LocalPeer::Engine::Freeze(const SealRequest& request, Sealing& seal
   absl::Status status = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
   while (!status.ok() && archive_ != nullptr && KindOf(status) == ErrorKind::kCapacity &&
          MakeMediumRoom(sealing.reserved, freed, request.operation)) {
-    status = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
+    absl::Status again = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
+    // Bytes whose sync failed for want of room are given up: room comes too late for them.
+    if (!again.ok() && KindOf(again) == ErrorKind::kIo) break;
+    status = std::move(again);
   }
   return status;
 }

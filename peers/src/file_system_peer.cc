@@ -61,7 +61,10 @@ absl::Status FileSystemPeer::Start() {
   if (report->set_aside > 0) {
     log_(absl::StrCat(report->set_aside, " unknown files were set aside in quarantine/"));
   }
-  if (report->last_shutdown_was_clean) return absl::OkStatus();
+  if (report->last_shutdown_was_clean) {
+    compared_.store(true);
+    return absl::OkStatus();
+  }
   log_(absl::StrCat("the last run ended without notice: ", report->unfinished_creates,
                     " unfinished files and ", report->finished_removals,
                     " of removed objects were deleted; comparing the others with the catalog"));
@@ -81,6 +84,7 @@ void FileSystemPeer::Scan() {
                       report.status().message()));
     return;
   }
+  compared_.store(true);
   log_(absl::StrCat("compared ", report->objects,
                     " objects with their files: ", report->damaged_objects, " damaged, ",
                     report->orphans, " files without an object set aside in quarantine/"));
@@ -89,6 +93,8 @@ void FileSystemPeer::Scan() {
 FileSystemPeer::~FileSystemPeer() {
   stopping_.store(true);
   peer_.reset();
+  // Otherwise the next run would leave out what this one has not got round to.
+  if (!compared_.load()) return;
   if (absl::Status status = catalog_->CloseCleanly(); !status.ok()) {
     log_(absl::StrCat("the data directory was not closed in good order: ", status.message()));
   }

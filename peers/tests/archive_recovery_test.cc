@@ -91,8 +91,8 @@ TEST_F(ArchiveTest, DamagedObjectsAreSetAsideAndTheOthersServed) {
   Start();
   disk_.LoseFile("lost");
   disk_.CutFile("cut");
-  EXPECT_THAT(Read("lost"), HasKind(ErrorKind::kNotFound));
-  EXPECT_THAT(Write("cut"), HasKind(ErrorKind::kNotFound));
+  EXPECT_THAT(Read("lost"), HasKind(ErrorKind::kCorrupt));
+  EXPECT_THAT(Write("cut"), HasKind(ErrorKind::kCorrupt));
   EXPECT_THAT(Get("whole"), IsOkAndHolds("bytes"));
   EXPECT_THAT(Ids(), ElementsAre("whole"));
   EXPECT_THAT(IdsOnDisk(), ElementsAre("whole"));
@@ -112,12 +112,12 @@ TEST_F(ArchiveTest, FlippedBitsAreFoundByWhoVerifiesReads) {
   EXPECT_THAT(Get("a"), IsOkAndHolds("!ytes")) << "not looked for";
   verify_reads_ = true;
   Start();
-  EXPECT_THAT(Read("a"), HasKind(ErrorKind::kNotFound));
+  EXPECT_THAT(Read("a"), HasKind(ErrorKind::kCorrupt));
   EXPECT_THAT(Get("b"), IsOkAndHolds("bytes"));
   EXPECT_EQ(Stats().quarantined, 1u);
   // Each time anew.
   disk_.FlipByte("b");
-  EXPECT_THAT(Read("b"), HasKind(ErrorKind::kNotFound));
+  EXPECT_THAT(Read("b"), HasKind(ErrorKind::kCorrupt));
 }
 
 TEST_F(ArchiveTest, ACheckThatCannotBeMadeFailsTheReadersAndIsMadeAgain) {

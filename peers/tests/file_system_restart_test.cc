@@ -290,7 +290,7 @@ TEST_F(FileSystemRestartTest, ADamagedFileIsFoundWhenItIsWantedAndTheOthersAreSe
   fs::permissions(flipped, fs::perms::owner_all);
   std::fstream(flipped, std::ios::in | std::ios::out) << "B";
   for (const char* id : {"lost", "cut", "flipped"}) {
-    EXPECT_THAT(Get(peer, id), HasKind(ErrorKind::kNotFound)) << id;
+    EXPECT_THAT(Get(peer, id), HasKind(ErrorKind::kCorrupt)) << id;
   }
   EXPECT_THAT(Get(peer, "whole"), IsOkAndHolds("bytes"));
   EXPECT_THAT(Ids(peer), ElementsAre("whole"));

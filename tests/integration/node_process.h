@@ -1,5 +1,5 @@
-// A memory node over a Unix socket in a process of its own, which can be killed, starved of
-// descriptors and measured.
+// A node over a Unix socket, and HTTP where it is wanted, in a process of its own, which can be
+// killed, starved of descriptors and measured.
 #pragma once
 
 #include <signal.h>
@@ -20,6 +20,15 @@ struct NodeFlags {
   uint64_t capacity = 0;      // bytes; 0: no limit
   size_t descriptors = 0;     // that the process may open; 0: as many as it is allowed
   bool unprivileged = false;  // as root, run as another user, whom the kernel limits as any other
+
+  std::string data;  // the directory of a durable node; empty: a memory node
+
+  bool http = false;  // beside the socket, on any port of loopback
+  std::string tls_cert, tls_key;
+  size_t max_in_flight = 4096;
+  absl::Duration idle_timeout = absl::Seconds(75);
+  absl::Duration header_timeout = absl::Seconds(10);
+  absl::Duration stall_timeout = absl::Seconds(30);
 };
 
 class NodeProcess {
@@ -29,6 +38,8 @@ class NodeProcess {
 
   // "ready" once it listens, or the kind of error that keeps it from that.
   const std::string& outcome();
+  // Where it serves HTTP, once it is ready.
+  uint16_t http_port() const { return http_port_; }
 
   // Ends at once, with no chance to clean up.
   void Kill() { process_.Kill(); }
@@ -43,6 +54,7 @@ class NodeProcess {
  private:
   ChildProcess process_;
   std::string outcome_;
+  uint16_t http_port_ = 0;
 };
 
 }  // namespace packice

@@ -19,9 +19,6 @@
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define PACKICE_SANITIZED 1
 #endif
-#if __has_feature(undefined_behavior_sanitizer)
-#define PACKICE_SANITIZED_UB 1
-#endif
 #endif
 
 namespace packice {
@@ -30,14 +27,6 @@ namespace packice {
 inline constexpr int kSlowdown = 10;
 #else
 inline constexpr int kSlowdown = 1;
-#endif
-
-// Whether a process may run out of descriptors. UBSan's check of virtual calls opens a pipe to look
-// at memory, and takes an object for a broken one where it gets none.
-#ifdef PACKICE_SANITIZED_UB
-inline constexpr bool kCanRunOutOfDescriptors = false;
-#else
-inline constexpr bool kCanRunOutOfDescriptors = true;
 #endif
 
 // What a client can make grow.
@@ -89,8 +78,6 @@ class NodeTest : public testing::Test {
     node_ = std::make_unique<NodeProcess>(flags);
     ASSERT_EQ(node_->outcome(), "ready");
     watcher_ = std::make_unique<RawClient>(path());
-    // So that what it is given costs the node no descriptors.
-    watcher_->Ask(R"({"op":"hello","features":["positioned"]})");
     before_ = FiguresOf(*watcher_);
   }
 
@@ -106,15 +93,29 @@ class NodeTest : public testing::Test {
   }
 
   testing::AssertionResult IsAsBefore(absl::Duration patience = kPatience) {
+    return Has(before_, patience);
+  }
+  // Comes to have exactly this.
+  testing::AssertionResult Has(const Figures& wanted, absl::Duration patience = kPatience) {
     Figures now;
-    const auto as_before_or_gone = [&] {
+    const auto so_or_gone = [&] {
       now = FiguresOf(*watcher_);
-      return now == before_ || now == Figures();
+      return now == wanted || now == Figures();
     };
-    Eventually(as_before_or_gone, patience);
-    if (now == before_) return testing::AssertionSuccess();
+    Eventually(so_or_gone, patience);
+    if (now == wanted) return testing::AssertionSuccess();
     return testing::AssertionFailure() << "the node has " << testing::PrintToString(now)
-                                       << "; before, it had " << testing::PrintToString(before_);
+                                       << "; before, it had " << testing::PrintToString(wanted);
+  }
+
+  // What it has once only the watcher is connected.
+  Figures FiguresAlone() {
+    Figures now;
+    EXPECT_TRUE(Eventually([&] {
+      now = FiguresOf(*watcher_);
+      return now.connections == before_.connections;
+    }));
+    return now;
   }
 
   std::string path() const { return directory_ / "socket"; }

@@ -160,7 +160,7 @@ Response RawClient::Receive() {
   response.line = input_.substr(0, newline);
   input_.erase(0, newline + 1);
   // A line's descriptors are those that its handles name.
-  for (size_t left = CountOf(R"({"kind":"fd","index":)", response.line); left > 0; --left) {
+  for (size_t left = CountOf(R"("index":)", response.line); left > 0; --left) {
     if (received_.empty()) {
       ADD_FAILURE() << "descriptors are missing from " << response.line;
       break;

@@ -10,7 +10,8 @@ namespace packice {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() : path_("/tmp/packice-XXXXXX") {
+  explicit TemporaryDirectory(const std::string& parent = "/tmp")
+      : path_(parent + "/packice-XXXXXX") {
     if (mkdtemp(path_.data()) == nullptr) std::abort();
   }
   ~TemporaryDirectory() {

@@ -1,15 +1,17 @@
-// The Unix-socket transport as a Peer: UdsPeer, over a UdsServer, over a MemoryPeer, obeys what
-// every Peer obeys.
+// The Unix-socket transport as a Peer: UdsPeer, over a UdsServer, over a peer in memory or on disk,
+// obeys what every Peer obeys.
 #include "packice/transport/uds_peer.h"
 
 #include <stdlib.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "packice/core/testing/fake_clock.h"
 #include "packice/core/testing/peer_conformance.h"
+#include "packice/peers/file_system_peer.h"
 #include "packice/peers/memory_peer.h"
 #include "packice/transport/uds_server.h"
 
@@ -23,12 +25,29 @@ std::string MakeTemporaryDirectory() {
 
 class UdsPeerUnderTest final : public PeerUnderTest {
  public:
-  explicit UdsPeerUnderTest(const PeerOptions& options) : directory_(MakeTemporaryDirectory()) {
-    LocalPeerOptions local;
-    local.capacity = options.capacity;
-    local.background_reaper = false;
-    local.clock = &clock_;
-    node_ = MakeMemoryPeer(local);
+  UdsPeerUnderTest(const PeerOptions& options, bool on_disk)
+      : directory_(MakeTemporaryDirectory()) {
+    if (on_disk) {
+      FileSystemPeerOptions file_system;
+      file_system.directory = directory_ + "/data";
+      file_system.capacity = options.capacity;
+      file_system.background_reaper = false;
+      file_system.clock = &clock_;
+      auto node = *FileSystemPeer::Open(file_system);
+      run_due_ = [peer = node.get()] {
+        peer->RunDue();
+        peer->AwaitIdle();
+      };
+      node_ = std::move(node);
+    } else {
+      LocalPeerOptions local;
+      local.capacity = options.capacity;
+      local.background_reaper = false;
+      local.clock = &clock_;
+      auto node = MakeMemoryPeer(local);
+      run_due_ = [peer = node.get()] { peer->RunDue(); };
+      node_ = std::move(node);
+    }
     UdsServerOptions server;
     server.path = directory_ + "/socket";
     server_ = *UdsServer::Start(*node_, server);
@@ -39,20 +58,22 @@ class UdsPeerUnderTest final : public PeerUnderTest {
   ~UdsPeerUnderTest() override {
     peer_.reset();
     server_.reset();
+    node_.reset();
     std::filesystem::remove_all(directory_);
   }
 
   Peer& peer() override { return *peer_; }
   void Advance(absl::Duration by) override {
     clock_.Advance(by);
-    node_->RunDue();
+    run_due_();
   }
   void AdvanceWithoutTimers(absl::Duration by) override { clock_.Advance(by); }
 
  private:
   const std::string directory_;
   FakeClock clock_;
-  std::unique_ptr<LocalPeer> node_;
+  std::unique_ptr<Peer> node_;
+  std::function<void()> run_due_;
   std::unique_ptr<UdsServer> server_;
   std::unique_ptr<UdsPeer> peer_;
 };
@@ -61,14 +82,29 @@ PeerParam Uds() {
   PeerParam param;
   param.name = "Uds";
   param.make = [](const PeerOptions& options) {
-    return std::make_unique<UdsPeerUnderTest>(options);
+    return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false);
   };
   param.ids_are_utf8_only = true;
   return param;
 }
 
-INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance, testing::Values(Uds()), PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Uds, PeerEvictionConformance, testing::Values(Uds()), PeerParam::NameOf);
+PeerParam UdsDisk() {
+  PeerParam param;
+  param.name = "UdsDisk";
+  param.make = [](const PeerOptions& options) {
+    return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/true);
+  };
+  param.ids_are_utf8_only = true;
+  param.footprint_unit = 4096;
+  return param;
+}
+
+INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance, testing::Values(Uds(), UdsDisk()),
+                         PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Uds, PeerRelocateConformance, testing::Values(Uds(), UdsDisk()),
+                         PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Uds, PeerEvictionConformance, testing::Values(Uds(), UdsDisk()),
+                         PeerParam::NameOf);
 
 }  // namespace
 }  // namespace packice

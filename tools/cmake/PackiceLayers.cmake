@@ -8,7 +8,7 @@ set(PACKICE_LAYER_TABLE
   "core        |                | absl                    |"
   "backends    | core           | SQLite hiredis xxHash   |"
   "peers       | core backends  |                         |"
-  "transport   | core           | Boost                   |"
+  "transport   | core           | Boost OpenSSL prometheus |"
   "proto       |                | gRPC protobuf           |"
   "p2p         | core proto     | gRPC protobuf Boost     |"
   "interface   | *              | glog CLI11              | hiredis"
@@ -19,6 +19,7 @@ set(PACKICE_PACKAGE_TABLE
   # package    | its targets          | its headers
   "absl        | absl::               | absl/"
   "Boost       | Boost::              | boost/"
+  "OpenSSL     | OpenSSL::            | openssl/"
   "SQLite      | SQLite::             | sqlite3.h sqlite3ext.h"
   "xxHash      | xxHash:: xxhash::    | xxhash.h xxh3.h xxh_x86dispatch.h"
   "hiredis     | hiredis:: PkgConfig::hiredis | hiredis/"

@@ -149,11 +149,11 @@ endfunction()
 
 # packice_test(LAYER core NAME object_id_test [SOURCES tests/object_id_test.cc ...]
 #              [USES layer|layer_testing ...] [IMPORTS target ...] [ARGS ...] [LABELS ...]
-#              [ENVIRONMENT name=value ...] [TIMEOUT seconds] [NO_ASAN] [NO_TSAN])
+#              [ENVIRONMENT name=value ...] [TIMEOUT seconds] [LONG] [NO_ASAN] [NO_TSAN])
 # makes the GoogleTest binary core_object_id_test and registers it as one ctest test,
-# core.object_id_test. NO_ASAN and NO_TSAN leave it out where that sanitizer proves nothing.
+# core.object_id_test. LONG: it computes for so long that it is optimized itself. NO_ASAN and NO_TSAN leave it out where that sanitizer proves nothing.
 function(packice_test)
-  packice_parse("LAYER;NAME" "NO_ASAN;NO_TSAN" "LAYER;NAME;TIMEOUT"
+  packice_parse("LAYER;NAME" "LONG;NO_ASAN;NO_TSAN" "LAYER;NAME;TIMEOUT"
                 "SOURCES;USES;IMPORTS;ARGS;LABELS;ENVIRONMENT" ${ARGN})
   if(NOT arg_SOURCES)
     set(arg_SOURCES tests/${arg_NAME}.cc)
@@ -167,6 +167,11 @@ function(packice_test)
   packice_executable(${target} ${arg_LAYER} test SOURCES ${arg_SOURCES} USES ${arg_USES}
                      IMPORTS GTest::gmock_main ${arg_IMPORTS})
   if(TARGET ${target})
+    if(NOT arg_LONG)
+      # To optimize a test that runs for seconds costs far more than it saves. What it tests is
+      # optimized all the same.
+      target_compile_options(${target} PRIVATE -O0)
+    endif()
     packice_ctest(${arg_NAME} ${arg_LAYER} "${arg_TIMEOUT}" "${arg_LABELS}" ${target} ${arg_ARGS})
     set_property(TEST "${arg_LAYER}.${arg_NAME}${PACKICE_TEST_SUFFIX}" APPEND
                  PROPERTY ENVIRONMENT "${arg_ENVIRONMENT}")

@@ -82,7 +82,11 @@ Handle ReadHandle(Fields& fields) {
   if (kind == 0) {
     return FdHandle{static_cast<size_t>(NeedInteger(fields, Field::kIndex)), offset, size};
   }
-  if (kind == 1) return PathDescriptor{std::string(NeedString(fields, Field::kPath)), offset, size};
+  if (kind == 1) {
+    return PathHandle{std::string(NeedString(fields, Field::kPath)), offset, size,
+                      fields.Integer(Field::kIndex, 0, SIZE_MAX),
+                      std::string(fields.String(Field::kIdentity).value_or(""))};
+  }
   return UrlDescriptor{std::string(NeedString(fields, Field::kUrl)), size};
 }
 
@@ -122,6 +126,11 @@ RenewReply ReadRenewed(Fields& fields) {
   fields.Need({Field::kTtlSeconds});
   return RenewReply{
       fields.Seconds(Field::kTtlSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration())};
+}
+
+RelocateReply ReadRelocated(Fields& fields) {
+  NeedStatus(fields, "relocated");
+  return RelocateReply{NeedId(fields, Field::kObjectId)};
 }
 
 void ReadInfo(Fields& fields, ObjectInfo& info) {
@@ -168,6 +177,7 @@ StatsReply ReadStats(Fields& fields) {
       {Field::kMisses, &peer.misses},
       {Field::kEvictions, &peer.evictions},
       {Field::kExpiredObjects, &peer.expired_objects},
+      {Field::kQuarantined, &peer.quarantined},
       {Field::kExpiredLeases, &peer.expired_leases},
       {Field::kWaiting, &peer.waiting},
       {Field::kConnections, &stats.connections},
@@ -253,6 +263,9 @@ void ReadBody(Fields& fields, const Request& asked, Reply& reply) {
       return;
     case Op::kRenew:
       reply = ReadRenewed(fields);
+      return;
+    case Op::kRelocate:
+      reply = ReadRelocated(fields);
       return;
     case Op::kStat:
       return ReadInfo(fields, reply.emplace<ObjectInfo>());

@@ -128,7 +128,14 @@ void ReadRenew(Fields& fields, RenewRequest& renew) {
   renew.lease_id = ReadLeaseId(fields);
 }
 
-DecodedRequest DecodeObject(const json::Node& object, bool in_batch);
+void ReadRelocate(Fields& fields, RelocateRequest& relocate) {
+  fields.Need({Field::kObjectId});
+  relocate.to = fields.Id(Field::kObjectId);
+  relocate.lease_id = ReadLeaseId(fields);
+}
+
+DecodedRequest DecodeObject(const json::Node& object, bool in_batch,
+                            absl::optional<Op> known_op = absl::nullopt);
 
 std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch) {
   auto batch = std::make_unique<BatchRequest>();
@@ -167,6 +174,8 @@ void ReadBody(Fields& fields, bool in_batch, Request& request) {
       return;
     case Op::kRenew:
       return ReadRenew(fields, request.body.emplace<RenewRequest>());
+    case Op::kRelocate:
+      return ReadRelocate(fields, request.body.emplace<RelocateRequest>());
     case Op::kStat:
       request.body = ReadStat(fields);
       return;
@@ -181,13 +190,13 @@ void ReadBody(Fields& fields, bool in_batch, Request& request) {
   }
 }
 
-DecodedRequest DecodeObject(const json::Node& object, bool in_batch) {
+DecodedRequest DecodeObject(const json::Node& object, bool in_batch, absl::optional<Op> known_op) {
   Fields fields(object, ErrorKind::kInvalidArgument);
   DecodedRequest decoded;
   decoded.seq = fields.Seq();
   Request& request = decoded.request.emplace();
   if (fields.ok()) {
-    if (const absl::optional<Op> op = ReadOp(fields)) {
+    if (const absl::optional<Op> op = known_op ? known_op : ReadOp(fields)) {
       request.op = *op;
       request.seq = decoded.seq;
       ReadBody(fields, in_batch, request);
@@ -197,13 +206,11 @@ DecodedRequest DecodeObject(const json::Node& object, bool in_batch) {
   return decoded;
 }
 
-}  // namespace
-
-DecodedRequest DecodeRequest(absl::string_view line) {
-  DecodedRequest usual;
-  if (json::ReadUsualRequest(line, usual.request.emplace())) return usual;
+DecodedRequest DecodeText(absl::string_view text, absl::optional<Op> known_op) {
   json::Document document;
-  if (document.Parse(line, kMaxDepth)) return DecodeObject(*document.root(), /*in_batch=*/false);
+  if (document.Parse(text, kMaxDepth)) {
+    return DecodeObject(*document.root(), /*in_batch=*/false, known_op);
+  }
   DecodedRequest decoded;
   if (document.root() != nullptr) {
     decoded.seq = Fields(*document.root(), ErrorKind::kInvalidArgument).Seq();
@@ -211,6 +218,20 @@ DecodedRequest DecodeRequest(absl::string_view line) {
   decoded.request = MakeError(ErrorKind::kInvalidArgument,
                               absl::StrCat("the request is not JSON: ", document.error()));
   return decoded;
+}
+
+}  // namespace
+
+DecodedRequest DecodeRequest(absl::string_view line) {
+  DecodedRequest usual;
+  if (json::ReadUsualRequest(line, usual.request.emplace())) return usual;
+  return DecodeText(line, absl::nullopt);
+}
+
+DecodedRequest DecodeRequestAs(Op op, absl::string_view body) {
+  DecodedRequest usual;
+  if (json::ReadUsualBody(op, body, usual.request.emplace())) return usual;
+  return DecodeText(body.empty() ? "{}" : body, op);
 }
 
 }  // namespace packice

@@ -28,11 +28,16 @@ struct HandleEncoder {
     AppendMember(",\"size\":", fd.size, out);
     out.push_back('}');
   }
-  void operator()(const PathDescriptor& path) {
+  void operator()(const PathHandle& path) {
     Append("{\"kind\":\"path\",\"path\":", out);
     AppendString(path.path, out);
     AppendMember(",\"offset\":", path.offset, out);
     AppendMember(",\"size\":", path.size, out);
+    if (path.index) AppendMember(",\"index\":", *path.index, out);
+    if (!path.identity.empty()) {
+      Append(",\"identity\":", out);
+      AppendString(path.identity, out);
+    }
     out.push_back('}');
   }
   void operator()(const UrlDescriptor& url) {
@@ -136,9 +141,10 @@ struct ReplyEncoder {
     if (grant.handles.empty()) return;
     if (const auto* fd = absl::get_if<FdHandle>(&grant.handles.front())) {
       AppendMember(",\"attachment_fd\":", fd->index, out);
-    } else if (const auto* path = absl::get_if<PathDescriptor>(&grant.handles.front())) {
+    } else if (const auto* path = absl::get_if<PathHandle>(&grant.handles.front())) {
       Append(",\"attachment_path\":", out);
       AppendString(path->path, out);
+      if (path->index) AppendMember(",\"attachment_fd\":", *path->index, out);
     }
   }
 
@@ -152,6 +158,10 @@ struct ReplyEncoder {
   void operator()(const RenewReply& renew) {
     Append("\"status\":\"renewed\",\"ttl_seconds\":", out);
     AppendSeconds(renew.ttl, out);
+  }
+  void operator()(const RelocateReply& relocate) {
+    Append("\"status\":\"relocated\",\"object_id\":", out);
+    AppendString(relocate.object_id.bytes(), out);
   }
   void operator()(const ObjectInfo& info) { AppendInfo(info, out); }
 
@@ -185,6 +195,7 @@ struct ReplyEncoder {
     AppendMember(",\"misses\":", peer.misses, out);
     AppendMember(",\"evictions\":", peer.evictions, out);
     AppendMember(",\"expired_objects\":", peer.expired_objects, out);
+    AppendMember(",\"quarantined\":", peer.quarantined, out);
     AppendMember(",\"expired_leases\":", peer.expired_leases, out);
     AppendMember(",\"waiting\":", peer.waiting, out);
     AppendMember(",\"leases\":{\"read\":", peer.read_leases, out);

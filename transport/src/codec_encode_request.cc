@@ -61,7 +61,8 @@ struct BodyEncoder {
     Seconds(",\"ttl_seconds\":", acquire.ttl);
     Seconds(",\"object_ttl_seconds\":", acquire.object_ttl);
     Meta(acquire.metadata);
-    if (acquire.wait > absl::ZeroDuration()) {
+    // One below 0 is for the node to refuse.
+    if (acquire.wait != absl::ZeroDuration()) {
       // To wait for ever is a fair thing to ask for; the wire has a limit.
       Seconds(",\"wait_seconds\":", std::min(acquire.wait, absl::Seconds(json::kMaxSeconds)));
     }
@@ -99,6 +100,11 @@ struct BodyEncoder {
   void operator()(const RenewRequest& renew) {
     Lease(renew.lease_id);
     Seconds(",\"ttl_seconds\":", renew.ttl);
+  }
+
+  void operator()(const RelocateRequest& relocate) {
+    Lease(relocate.lease_id);
+    Text(",\"object_id\":", relocate.to.bytes());
   }
 
   void operator()(const StatRequest& stat) { Text(",\"object_id\":", stat.object_id.bytes()); }

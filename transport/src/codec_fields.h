@@ -41,12 +41,13 @@ namespace packice::json {
   V(kObjects, "objects") V(kPackice, "packice") V(kRefused, "refused")                \
   V(kWaiting, "waiting")                                                              \
   V(kCapacity, "capacity") V(kCreating, "creating") V(kFeatures, "features")          \
+  V(kIdentity, "identity")                                                            \
   V(kLeaseId, "lease_id") V(kProtocol, "protocol") V(kRequests, "requests")           \
   V(kEvictions, "evictions") V(kObjectId, "object_id") V(kResponses, "responses")     \
   V(kSealedAt, "sealed_at")                                                           \
   V(kCreatedAt, "created_at") V(kExpiresAt, "expires_at")                             \
   V(kConnections, "connections") V(kDescriptors, "descriptors")                       \
-  V(kTtlSeconds, "ttl_seconds")                                                       \
+  V(kQuarantined, "quarantined") V(kTtlSeconds, "ttl_seconds")                        \
   V(kWaitSeconds, "wait_seconds")                                                     \
   V(kExpiredLeases, "expired_leases") V(kUptimeSeconds, "uptime_seconds")             \
   V(kExpiredObjects, "expired_objects")                                               \

@@ -28,4 +28,18 @@ std::string FormatMetadata(const Metadata& metadata) {
   return text;
 }
 
+absl::StatusOr<ObjectId> ParseObjectId(absl::string_view text) {
+  json::Document document;
+  if (!document.Parse(text, 1) || document.root()->type != json::Type::kString) {
+    return MakeError(ErrorKind::kInvalidArgument, "an object's id must be a JSON string");
+  }
+  return ObjectId::Parse(document.root()->text());
+}
+
+std::string FormatString(absl::string_view bytes) {
+  std::string text;
+  json::AppendString(bytes, text);
+  return text;
+}
+
 }  // namespace packice

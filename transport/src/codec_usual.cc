@@ -98,24 +98,48 @@ bool ReadAcquire(Scanner& scan, AcquireRequest& acquire) {
   return true;
 }
 
+// What stands behind the op, from the first member's name on.
+bool ReadMembers(Scanner& scan, Request& request) {
+  switch (request.op) {
+    case Op::kAcquire:
+      if (!scan.Take("intent\":\"")) return false;
+      if (!ReadAcquire(scan, request.body.emplace<AcquireRequest>())) return false;
+      break;
+    case Op::kRelease:
+      if (!scan.Take("lease_id\":\"")) return false;
+      if (!scan.TakeLeaseId(request.body.emplace<LeaseRequest>().lease_id)) return false;
+      break;
+    case Op::kSeal:
+      if (!scan.Take("lease_id\":\"")) return false;
+      if (!scan.TakeLeaseId(request.body.emplace<SealRequest>().lease_id)) return false;
+      break;
+    default:
+      return false;
+  }
+  return scan.Take("}") && scan.done();
+}
+
 }  // namespace
 
 bool ReadUsualRequest(absl::string_view line, Request& request) {
   Scanner scan(line);
   if (!scan.Take("{\"op\":\"")) return false;
-  if (scan.Take("acquire\",\"intent\":\"")) {
+  if (scan.Take("acquire\",\"")) {
     request.op = Op::kAcquire;
-    if (!ReadAcquire(scan, request.body.emplace<AcquireRequest>())) return false;
-  } else if (scan.Take("release\",\"lease_id\":\"")) {
+  } else if (scan.Take("release\",\"")) {
     request.op = Op::kRelease;
-    if (!scan.TakeLeaseId(request.body.emplace<LeaseRequest>().lease_id)) return false;
-  } else if (scan.Take("seal\",\"lease_id\":\"")) {
+  } else if (scan.Take("seal\",\"")) {
     request.op = Op::kSeal;
-    if (!scan.TakeLeaseId(request.body.emplace<SealRequest>().lease_id)) return false;
   } else {
     return false;
   }
-  return scan.Take("}") && scan.done();
+  return ReadMembers(scan, request);
+}
+
+bool ReadUsualBody(Op op, absl::string_view body, Request& request) {
+  Scanner scan(body);
+  request.op = op;
+  return scan.Take("{\"") && ReadMembers(scan, request);
 }
 
 bool ReadUsualGrant(absl::string_view line, GrantReply& grant) {

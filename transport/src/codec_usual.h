@@ -14,6 +14,9 @@ namespace packice::json {
 // False when the line is not one of the usual requests; `request` is then to be thrown away.
 bool ReadUsualRequest(absl::string_view line, Request& request);
 
+// The same for a body whose op is known from elsewhere.
+bool ReadUsualBody(Op op, absl::string_view body, Request& request);
+
 // The same for the answer to an acquire.
 bool ReadUsualGrant(absl::string_view line, GrantReply& grant);
 

@@ -102,6 +102,15 @@ void AppendString(absl::string_view bytes, std::string& out) {
   out.push_back('"');
 }
 
+bool IsUtf8(absl::string_view bytes) {
+  while (!bytes.empty()) {
+    const size_t length = static_cast<unsigned char>(bytes[0]) < 0x80 ? 1 : SequenceLength(bytes);
+    if (length == 0) return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
 void AppendUnsigned(uint64_t value, std::string& out) { absl::StrAppend(&out, value); }
 
 void AppendSeconds(absl::Duration duration, std::string& out) {

@@ -14,6 +14,9 @@ namespace packice::json {
 // Quoted and escaped. Bytes that are not UTF-8 become U+FFFD: JSON cannot carry them.
 void AppendString(absl::string_view bytes, std::string& out);
 
+// Whether JSON can carry these bytes as they are.
+bool IsUtf8(absl::string_view bytes);
+
 void AppendUnsigned(uint64_t value, std::string& out);
 
 // In seconds: an integer when whole, otherwise with up to nine decimals. Infinite is null.

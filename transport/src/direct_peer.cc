@@ -34,6 +34,14 @@ void DirectPeer::Release(LeaseRequest request, Done<absl::Status> done) {
   peer_->Release(In(session_, request), std::move(done));
 }
 
+void DirectPeer::Lookup(LeaseRequest request, Done<absl::StatusOr<Grant>> done) {
+  peer_->Lookup(In(session_, request), std::move(done));
+}
+
+void DirectPeer::Relocate(RelocateRequest request, Done<absl::Status> done) {
+  peer_->Relocate(In(session_, std::move(request)), std::move(done));
+}
+
 void DirectPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) {
   peer_->Renew(In(session_, request), std::move(done));
 }

@@ -1,36 +1,55 @@
 #include "dispatcher.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "file_identity.h"
 #include "packice/core/error.h"
 #include "private_descriptor.h"
 #include "unix_socket.h"
 
 namespace packice {
-namespace {
 
-// The reply of a call that answers absl::StatusOr<T>, where T is a reply itself.
-template <typename T>
-Done<absl::StatusOr<T>> ReplyTo(Dispatcher::Completion done) {
-  return [done = std::move(done)](absl::StatusOr<T> answer) mutable {
-    if (!answer.ok()) return std::move(done)(Answer{std::move(answer).status(), {}});
-    std::move(done)(Answer{*std::move(answer), {}});
-  };
-}
+// A completion that counts the answer before it passes it on.
+class Dispatcher::Counted {
+ public:
+  Counted(NodeMetrics& metrics, Op op, Completion done)
+      : metrics_(&metrics), op_(op), started_(metrics.Now()), done_(std::move(done)) {}
 
-template <typename SuccessReply>
-Done<absl::Status> ReplyTo(Dispatcher::Completion done, SuccessReply success) {
-  return [done = std::move(done), success](absl::Status status) mutable {
-    if (!status.ok()) return std::move(done)(Answer{std::move(status), {}});
-    std::move(done)(Answer{success, {}});
-  };
-}
+  void operator()(Answer answer) && {
+    const auto* failure = absl::get_if<absl::Status>(&answer.reply);
+    metrics_->Count(NodeMetrics::Of(op_), started_, failure ? *failure : absl::OkStatus());
+    std::move(done_)(std::move(answer));
+  }
 
-}  // namespace
+  // The reply of a call that answers absl::StatusOr<T>, where T is a reply itself.
+  template <typename T>
+  static Done<absl::StatusOr<T>> ReplyTo(Counted done) {
+    return [done = std::move(done)](absl::StatusOr<T> answer) mutable {
+      if (!answer.ok()) return std::move(done)(Answer{std::move(answer).status(), {}});
+      std::move(done)(Answer{*std::move(answer), {}});
+    };
+  }
+  template <typename SuccessReply>
+  static Done<absl::Status> ReplyTo(Counted done, SuccessReply success) {
+    return [done = std::move(done), success = std::move(success)](absl::Status status) mutable {
+      if (!status.ok()) return std::move(done)(Answer{std::move(status), {}});
+      std::move(done)(Answer{std::move(success), {}});
+    };
+  }
+
+ private:
+  NodeMetrics* metrics_;
+  Op op_;
+  Instant started_;
+  Completion done_;
+};
 
 // Runs the requests of a batch one after another, each when the one before has answered: a later
 // one may build on an earlier one. Owns itself through the completions it hands out.
@@ -83,6 +102,9 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
       }
       for (Handle& handle : grant->handles) {
         if (auto* fd = absl::get_if<FdHandle>(&handle)) fd->index += base;
+        if (auto* path = absl::get_if<PathHandle>(&handle); path != nullptr && path->index) {
+          *path->index += base;
+        }
       }
     }
     std::move(answer.descriptors.begin(), answer.descriptors.end(),
@@ -101,7 +123,9 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
   Answer answer_;
 };
 
-void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation, Completion done) {
+void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation,
+                          Completion completion) {
+  Counted done(metrics_, request.op, std::move(completion));
   switch (request.op) {
     case Op::kHello:
       return std::move(done)(Hello(absl::get<HelloRequest>(request.body), caller));
@@ -112,7 +136,7 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       auto& seal = absl::get<SealRequest>(request.body);
       seal.session = caller.session;
       seal.operation = operation;
-      return peer_.Seal(std::move(seal), ReplyTo<Sealed>(std::move(done)));
+      return peer_.Seal(std::move(seal), Counted::ReplyTo<Sealed>(std::move(done)));
     }
     case Op::kDiscard:
     case Op::kRelease: {
@@ -120,9 +144,9 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       lease.session = caller.session;
       lease.operation = operation;
       if (request.op == Op::kDiscard) {
-        return peer_.Discard(lease, ReplyTo(std::move(done), DiscardReply()));
+        return peer_.Discard(lease, Counted::ReplyTo(std::move(done), DiscardReply()));
       }
-      return peer_.Release(lease, ReplyTo(std::move(done), ReleaseReply()));
+      return peer_.Release(lease, Counted::ReplyTo(std::move(done), ReleaseReply()));
     }
     case Op::kRenew: {
       auto& renew = absl::get<RenewRequest>(request.body);
@@ -134,16 +158,24 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
                            std::move(done)(Answer{RenewReply{*ttl}, {}});
                          });
     }
+    case Op::kRelocate: {
+      auto& relocate = absl::get<RelocateRequest>(request.body);
+      relocate.session = caller.session;
+      relocate.operation = operation;
+      RelocateReply reply{relocate.to};
+      return peer_.Relocate(std::move(relocate),
+                            Counted::ReplyTo(std::move(done), std::move(reply)));
+    }
     case Op::kStat:
       return peer_.Stat(absl::get<StatRequest>(request.body).object_id,
-                        ReplyTo<ObjectInfo>(std::move(done)));
+                        Counted::ReplyTo<ObjectInfo>(std::move(done)));
     case Op::kList:
       return peer_.List(absl::get<ListRequest>(std::move(request.body)),
-                        ReplyTo<ListPage>(std::move(done)));
+                        Counted::ReplyTo<ListPage>(std::move(done)));
     case Op::kStats:
       return peer_.Stats([this, done = std::move(done)](absl::StatusOr<PeerStats> stats) mutable {
         if (!stats.ok()) return std::move(done)(Answer{std::move(stats).status(), {}});
-        std::move(done)(Answer{node_stats_(*stats), {}});
+        std::move(done)(Answer{metrics_.Stats(*stats), {}});
       });
     case Op::kBatch:
       return std::make_shared<Batch>(
@@ -154,7 +186,7 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
 }
 
 void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId operation,
-                         Completion done) {
+                         Counted done) {
   request.session = caller.session;
   request.operation = operation;
   peer_.Acquire(std::move(request),
@@ -173,33 +205,57 @@ Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
   reply.access = lease.access;
   reply.state = object.state();
   reply.metadata = object.metadata();
-  const bool positioned = caller.positioned;
-  reply.older_names = !positioned;
+  reply.older_names = !caller.positioned;
   if (lease.ttl != absl::InfiniteDuration()) reply.ttl = lease.ttl;
-  for (const auto& blob : object.blobs()) {
-    BlobDescriptor descriptor = blob->Describe();
-    reply.size += blob->size();
-    auto* fd = absl::get_if<FdDescriptor>(&descriptor);
-    if (fd == nullptr) {
-      if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) reply.handles.push_back(*path);
-      if (auto* url = absl::get_if<UrlDescriptor>(&descriptor)) reply.handles.push_back(*url);
-      continue;
+  for (size_t i = 0; i < object.blobs().size(); ++i) {
+    reply.size += object.blobs()[i]->size();
+    if (absl::Status status = AddHandle(grant, i, caller, reply, answer); !status.ok()) {
+      peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
+      return Answer{std::move(status), {}};
     }
-    if (!positioned) {
-      absl::StatusOr<FdDescriptor> own =
-          PrivateDescriptor(*fd, /*writable=*/lease.access == Access::kCreate);
-      if (!own.ok()) {
-        peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
-        return Answer{own.status(), {}};
-      }
-      *fd = *std::move(own);
-    }
-    reply.handles.push_back(FdHandle{answer.descriptors.size(), fd->offset, fd->size});
-    answer.descriptors.push_back(std::move(*fd));
   }
   reply.object_id = std::move(lease.object_id);
   answer.reply = std::move(reply);
   return answer;
+}
+
+absl::Status Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller& caller,
+                                   GrantReply& reply, Answer& answer) {
+  BlobDescriptor descriptor = grant.object->blobs()[blob]->Describe();
+  if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) {
+    PathHandle handle{std::move(path->path), path->offset, path->size, absl::nullopt};
+    // Over a network the client cannot know whose path it is.
+    if (!caller.takes_descriptors) handle.identity = FileIdentity(handle.path);
+    if (caller.takes_descriptors && reply.state == ObjectState::kSealed) {
+      UniqueFd fd(open(handle.path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+      if (!fd) return ErrnoError(errno, absl::StrCat("cannot open ", handle.path, " for a client"));
+      handle.index = answer.descriptors.size();
+      answer.descriptors.push_back(
+          {std::make_shared<const UniqueFd>(std::move(fd)), handle.offset, handle.size});
+    }
+    reply.handles.push_back(std::move(handle));
+    return absl::OkStatus();
+  }
+  if (!caller.takes_descriptors) {
+    reply.handles.push_back(
+        UrlDescriptor{absl::StrCat("/leases/", grant.lease.id.ToString(), "/blobs/", blob),
+                      grant.object->blobs()[blob]->size()});
+    return absl::OkStatus();
+  }
+  if (auto* url = absl::get_if<UrlDescriptor>(&descriptor)) {
+    reply.handles.push_back(std::move(*url));
+    return absl::OkStatus();
+  }
+  auto& fd = absl::get<FdDescriptor>(descriptor);
+  if (!caller.positioned) {
+    absl::StatusOr<FdDescriptor> own =
+        PrivateDescriptor(fd, /*writable=*/grant.lease.access == Access::kCreate);
+    if (!own.ok()) return own.status();
+    fd = *std::move(own);
+  }
+  reply.handles.push_back(FdHandle{answer.descriptors.size(), fd.offset, fd.size});
+  answer.descriptors.push_back(std::move(fd));
+  return absl::OkStatus();
 }
 
 Answer Dispatcher::Hello(const HelloRequest& request, Caller& caller) const {

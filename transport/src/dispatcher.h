@@ -3,12 +3,12 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "packice/core/peer.h"
+#include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
 
 namespace packice {
@@ -25,16 +25,18 @@ struct Caller {
   // Announced kFeaturePositioned. A hello may overtake a request that waits, whose answer is made
   // on another thread.
   std::atomic<bool> positioned{false};
+  // Descriptors can ride with an answer. Otherwise what has no path is reached through a URL.
+  bool takes_descriptors = true;
 };
 
 class Dispatcher {
  public:
   using Completion = absl::AnyInvocable<void(Answer) &&>;
 
-  // `node_stats` adds what the node knows to its peer's figures.
-  Dispatcher(Peer& peer, std::string version,
-             std::function<StatsReply(const PeerStats&)> node_stats)
-      : peer_(peer), version_(std::move(version)), node_stats_(std::move(node_stats)) {}
+  // Every request is counted in `metrics`, which also add what the node knows to its peer's
+  // figures. Both outlive the dispatcher.
+  Dispatcher(Peer& peer, std::string version, NodeMetrics& metrics)
+      : peer_(peer), version_(std::move(version)), metrics_(metrics) {}
 
   // Answers as Peer does: perhaps before it returns, perhaps later, on any thread. `operation` is
   // what Peer::Cancel will know the request by. `caller` outlives the answer.
@@ -44,14 +46,17 @@ class Dispatcher {
 
  private:
   class Batch;
+  class Counted;
 
-  void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Completion done);
+  void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Counted done);
   Answer Granted(Grant grant, const Caller& caller);
+  static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
+                                GrantReply& reply, Answer& answer);
   Answer Hello(const HelloRequest& request, Caller& caller) const;
 
   Peer& peer_;
   const std::string version_;
-  const std::function<StatsReply(const PeerStats&)> node_stats_;
+  NodeMetrics& metrics_;
 };
 
 }  // namespace packice

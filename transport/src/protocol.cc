@@ -9,7 +9,8 @@ namespace json {
 
 absl::Span<const absl::string_view> OpNames() {
   static constexpr absl::string_view kNames[] = {
-      "hello", "acquire", "seal", "discard", "release", "renew", "stat", "list", "stats", "batch",
+      "hello",    "acquire", "seal", "discard", "release", "renew",
+      "relocate", "stat",    "list", "stats",   "batch",
   };
   static_assert(std::size(kNames) == static_cast<size_t>(Op::kBatch) + 1);
   return kNames;

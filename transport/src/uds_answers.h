@@ -13,8 +13,9 @@
 
 namespace packice {
 
-// The object that a granted lease is for, over the descriptors that came with it. `declared`: its
-// size was, if it is being created. `unsupported` when the node offers no descriptor.
+// The object that a granted lease is for, over the descriptors that came with it and the files that
+// it names. `declared`: its size was, if it is being created. `unsupported` when the node offers
+// neither for a blob; else what PathBlob and a descriptor can fail with.
 absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declared,
                                 std::vector<UniqueFd>& descriptors);
 

@@ -35,6 +35,8 @@ size_t DescriptorsOf(const Reply& reply) {
   if (const auto* grant = absl::get_if<GrantReply>(&reply)) {
     for (const Handle& handle : grant->handles) {
       if (const auto* fd = absl::get_if<FdHandle>(&handle)) count = std::max(count, fd->index + 1);
+      const auto* path = absl::get_if<PathHandle>(&handle);
+      if (path != nullptr && path->index) count = std::max(count, *path->index + 1);
     }
   } else if (const auto* batch = absl::get_if<std::unique_ptr<BatchReply>>(&reply)) {
     for (const Reply& part : (*batch)->responses) count = std::max(count, DescriptorsOf(part));

@@ -51,10 +51,12 @@ struct UdsConnection::Pending {
   }
 };
 
-UdsConnection::UdsConnection(Socket socket, Dispatcher& dispatcher, absl::Duration send_timeout,
+UdsConnection::UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics& metrics,
+                             absl::Duration send_timeout,
                              std::function<void(UdsConnection*)> closed)
     : socket_(std::move(socket)),
       dispatcher_(dispatcher),
+      metrics_(metrics),
       send_timeout_(send_timeout),
       closed_(std::move(closed)),
       wake_(socket_.get_executor()),
@@ -130,6 +132,7 @@ asio::awaitable<void> UdsConnection::ServeLines() {
     const size_t n = co_await socket_.async_read_some(
         asio::buffer(room.data(), room.size()), asio::redirect_error(asio::use_awaitable, error));
     input_.Filled(n);
+    metrics_.CountReceived(Transport::kUds, n);
     if (error) co_return;
   }
 }
@@ -239,6 +242,7 @@ bool UdsConnection::SendSome() {
   if (n > 0) {
     if (!descriptors.empty()) riders_.pop_front();
     sent_ += static_cast<uint64_t>(n);
+    metrics_.CountSent(Transport::kUds, static_cast<uint64_t>(n));
     if (std::exchange(crowded_, false)) stalled_.cancel();
     if (static_cast<size_t>(n) == bytes.size()) return true;
   }

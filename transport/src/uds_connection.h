@@ -26,8 +26,8 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
  public:
   using Socket = boost::asio::local::stream_protocol::socket;
 
-  UdsConnection(Socket socket, Dispatcher& dispatcher, absl::Duration send_timeout,
-                std::function<void(UdsConnection*)> closed);
+  UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics& metrics,
+                absl::Duration send_timeout, std::function<void(UdsConnection*)> closed);
   ~UdsConnection();
 
   // Serves until the client is gone or Drain or Close is called.
@@ -72,6 +72,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
 
   Socket socket_;
   Dispatcher& dispatcher_;
+  NodeMetrics& metrics_;
   const absl::Duration send_timeout_;
   const std::function<void(UdsConnection*)> closed_;
   Caller caller_;

@@ -170,8 +170,17 @@ class UdsPeer::Impl {
                                 std::vector<UniqueFd>& descriptors) {
     absl::StatusOr<GrantReply> granted = As<GrantReply>(std::move(reply));
     if (!granted.ok()) return granted.status();
+    const LeaseId id = granted->lease_id;
     absl::StatusOr<Grant> grant = MakeGrant(*std::move(granted), session, declared, descriptors);
-    if (grant.ok()) Track(grant->lease);
+    if (grant.ok()) {
+      Track(grant->lease);
+    } else {
+      // Nobody has it who could.
+      UdsChannel::Call release;
+      release.request.op = Op::kRelease;
+      release.request.body = LeaseRequest{id, session, OperationId::kNone};
+      Call(std::move(release));
+    }
     return grant;
   }
   void GiveUp(const std::function<bool(const Wait&)>& which, const absl::Status& why) {
@@ -398,6 +407,22 @@ void UdsPeer::Release(LeaseRequest request, Done<absl::Status> done) {
   call.request.op = Op::kRelease;
   call.request.body = request;
   call.answered = StatusTo<ReleaseReply>(std::move(done));
+  impl_->Call(std::move(call));
+}
+
+void UdsPeer::Relocate(RelocateRequest request, Done<absl::Status> done) {
+  if (absl::Status status = impl_->CheckSession(request.lease_id, request.session); !status.ok()) {
+    return std::move(done)(status);
+  }
+  UdsChannel::Call call;
+  call.request.op = Op::kRelocate;
+  call.answered = [impl = impl_.get(), id = request.lease_id, done = std::move(done)](
+                      absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
+    const absl::Status status = As<RelocateReply>(std::move(reply)).status();
+    if (status.ok()) impl->Forget(id);  // the lease is over
+    std::move(done)(status);
+  };
+  call.request.body = std::move(request);
   impl_->Call(std::move(call));
 }
 

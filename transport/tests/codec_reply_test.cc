@@ -67,14 +67,37 @@ TEST(CodecReply, GrantOfPaths) {
   grant.state = ObjectState::kCreating;
   grant.ttl = absl::Milliseconds(1500);
   grant.metadata.Set("k", "\"v\"");
-  grant.handles.push_back(PathDescriptor{"/d/\"x\"", 0, 5});
-  grant.handles.push_back(PathDescriptor{"/d/y", 8, 0});
+  grant.handles.push_back(PathHandle{"/d/\"x\"", 0, 5, absl::nullopt});
+  grant.handles.push_back(PathHandle{"/d/y", 8, 0, absl::nullopt});
   EXPECT_EQ(FormatReply(std::move(grant)),
             R"({"lease_id":"0123456789abcdef0123456789abcdef","object_id":"a/1","objid":"a/1",)"
             R"("intent":"create","state":"CREATING","ttl_seconds":1.5,"meta":{"k":"v"},"size":5,)"
             R"("handles":[{"kind":"path","path":"/d/\"x\"","offset":0,"size":5},)"
             R"({"kind":"path","path":"/d/y","offset":8,"size":0}],)"
             R"("attachment_path":"/d/\"x\""})");
+}
+
+TEST(CodecReply, APathWithADescriptorGoesByBothOlderNames) {
+  GrantReply grant = SomeGrant();
+  grant.handles.push_back(PathHandle{"/d/x", 0, 5, 2});
+  EXPECT_THAT(
+      FormatReply(std::move(grant)),
+      HasSubstr(R"("handles":[{"kind":"path","path":"/d/x","offset":0,"size":5,"index":2}],)"
+                R"("attachment_path":"/d/x","attachment_fd":2})"));
+}
+
+TEST(CodecReply, APathMaySayWhichFileItIs) {
+  GrantReply grant = SomeGrant();
+  grant.handles.push_back(PathHandle{"/d/x", 0, 5, absl::nullopt, "boot/8:1/17"});
+  const std::string line = FormatReply(std::move(grant));
+  EXPECT_THAT(line, HasSubstr(R"({"kind":"path","path":"/d/x","offset":0,"size":5,)"
+                              R"("identity":"boot/8:1/17"})"));
+  Request asked;
+  asked.op = Op::kAcquire;
+  DecodedReply decoded = DecodeReply(line, asked);
+  ASSERT_THAT(decoded.reply, IsOk());
+  EXPECT_EQ(absl::get<PathHandle>(absl::get<GrantReply>(*decoded.reply).handles[0]).identity,
+            "boot/8:1/17");
 }
 
 TEST(CodecReply, GrantOfAUrlHasNoAttachment) {
@@ -97,6 +120,7 @@ TEST(CodecReply, ShortOnes) {
   EXPECT_EQ(FormatReply(DiscardReply()), R"({"status":"discarded"})");
   EXPECT_EQ(FormatReply(ReleaseReply()), R"({"status":"released"})");
   EXPECT_EQ(FormatReply(RenewReply{absl::Seconds(30)}), R"({"status":"renewed","ttl_seconds":30})");
+  EXPECT_EQ(FormatReply(RelocateReply{Id("b")}), R"({"status":"relocated","object_id":"b"})");
 }
 
 TEST(CodecReply, Info) {
@@ -139,7 +163,7 @@ TEST(CodecReply, Stats) {
   stats.uptime = absl::Milliseconds(12500);
   EXPECT_EQ(FormatReply(stats),
             R"({"objects":1,"creating":0,"bytes":2,"capacity":null,"hits":0,"misses":0,)"
-            R"("evictions":0,"expired_objects":0,"expired_leases":0,"waiting":0,)"
+            R"("evictions":0,"expired_objects":0,"quarantined":0,"expired_leases":0,"waiting":0,)"
             R"("leases":{"read":0,"create":0,"write":0},"connections":0,"refused":0,)"
             R"("descriptors":0,"uptime_seconds":12.5})");
   stats.peer.capacity = 3;
@@ -362,6 +386,21 @@ TEST(CodecMetadata, ThatIsNoObjectOrTooLarge) {
         absl::StrCat("{\"k\":", std::string(40, '['), std::string(40, ']'), "}")}) {
     EXPECT_THAT(ParseMetadata(text), HasKind(ErrorKind::kInvalidArgument)) << text.substr(0, 50);
   }
+}
+
+TEST(CodecValues, AnIdIsAJsonString) {
+  ASSERT_OK_AND_ASSIGN(const ObjectId id, ParseObjectId(R"("a\u00e9\n")"));
+  EXPECT_EQ(id.bytes(), "a\xc3\xa9\n");
+  for (const std::string& json :
+       {std::string("7"), std::string("null"), std::string("[\"a\"]"), std::string("\"\""),
+        std::string("a"), std::string(), "\"" + std::string(256, 'x') + "\""}) {
+    EXPECT_THAT(ParseObjectId(json), HasKind(ErrorKind::kInvalidArgument)) << json;
+  }
+}
+
+TEST(CodecValues, AnyBytesAreAJsonString) {
+  EXPECT_EQ(FormatString("a\"\\\n"), R"("a\"\\\n")");
+  EXPECT_EQ(FormatString("\xff"), "\"\xef\xbf\xbd\"");
 }
 
 }  // namespace

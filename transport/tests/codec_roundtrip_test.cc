@@ -159,6 +159,9 @@ Request Maker::MakeRequest(Op op) {
     case Op::kRenew:
       request.body = RenewRequest{Lease(), Span()};
       break;
+    case Op::kRelocate:
+      request.body = RelocateRequest{Lease(), Id()};
+      break;
     case Op::kStat:
       request.body = StatRequest{Id()};
       break;
@@ -194,7 +197,9 @@ GrantReply Maker::MakeGrant() {
         grant.handles.push_back(FdHandle{Below(253), Size(), Size()});
         break;
       case 1:
-        grant.handles.push_back(PathDescriptor{Text(0, 200), Size(), Size()});
+        grant.handles.push_back(
+            PathHandle{Text(0, 200), Size(), Size(),
+                       Coin() ? absl::optional<size_t>(Below(253)) : absl::nullopt});
         break;
       default:
         grant.handles.push_back(UrlDescriptor{Text(0, 200), Size()});
@@ -206,10 +211,11 @@ GrantReply Maker::MakeGrant() {
 StatsReply Maker::MakeStats() {
   StatsReply stats;
   PeerStats& peer = stats.peer;
-  for (uint64_t* count : {&peer.objects, &peer.creating, &peer.bytes, &peer.hits, &peer.misses,
-                          &peer.evictions, &peer.expired_objects, &peer.expired_leases,
-                          &peer.waiting, &peer.read_leases, &peer.create_leases, &peer.write_leases,
-                          &stats.connections, &stats.descriptors, &stats.refused}) {
+  for (uint64_t* count :
+       {&peer.objects, &peer.creating, &peer.bytes, &peer.hits, &peer.misses, &peer.evictions,
+        &peer.expired_objects, &peer.quarantined, &peer.expired_leases, &peer.waiting,
+        &peer.read_leases, &peer.create_leases, &peer.write_leases, &stats.connections,
+        &stats.descriptors, &stats.refused}) {
     *count = Size();
   }
   if (Coin()) peer.capacity = Size();
@@ -232,6 +238,8 @@ Reply Maker::MakeReply(const Request& asked) {
       return ReleaseReply();
     case Op::kRenew:
       return RenewReply{Span()};
+    case Op::kRelocate:
+      return RelocateReply{Id()};
     case Op::kStat:
       return Info();
     case Op::kList: {

@@ -53,9 +53,9 @@ class Writer {
   // Writes at an offset of any blob. Does not move where Write appends.
   absl::Status WriteAt(uint64_t offset, absl::string_view bytes, size_t blob = 0);
 
-  // The blob's memory itself, for filling in place; only with a declared size (`unsupported`
-  // without). Valid until Seal, Discard or the end of this Writer. For bytes that lie in a buffer
-  // already, Write is faster.
+  // The blob's memory itself, for filling in place; only with a declared size, and where the node's
+  // memory or files are this machine's (`unsupported` otherwise). Valid until Seal, Discard or the
+  // end of this Writer. For bytes that lie in a buffer already, Write is faster.
   absl::StatusOr<absl::Span<char>> Span(size_t blob = 0);
 
   // Appends to blob 0 through a standard stream, in order with Write. Lives as long as this Writer,
@@ -82,7 +82,9 @@ class Writer {
 
 // A sealed object, pinned: it is not evicted while this lives. Move-only; thread-safe for reading.
 // Views and streams of it stay valid until it is destroyed (moving it is no harm), even if the node
-// goes away meanwhile. It keeps its client's connection open, even when it outlives the Client.
+// goes away meanwhile. Of an object that is streamed from another machine only what was viewed by
+// then can be read when the lease is over. It keeps its client's connection open, even when it
+// outlives the Client.
 class Reader {
  public:
   Reader(Reader&&) noexcept;
@@ -91,8 +93,9 @@ class Reader {
 
   const ObjectId& id() const;
   size_t blob_count() const;
-  uint64_t size() const;              // bytes, over all blobs
-  std::string metadata_json() const;  // a JSON object
+  uint64_t size() const;                  // bytes, over all blobs
+  uint64_t blob_size(size_t blob) const;  // bytes; 0 of a blob that there is not
+  std::string metadata_json() const;      // a JSON object
   const Metadata& metadata() const;
 
   // All bytes of a blob, without a copy: mapped at the first call. `capacity` when this client
@@ -137,6 +140,22 @@ struct GetOptions {
   absl::Duration wait = absl::ZeroDuration();
 };
 
+// An object and those before it: each names the one that it replaces in its metadata, as
+// `prev_objid`.
+struct ObjectHistory {
+  enum class End {
+    kFirst,       // the last one names none
+    kMissing,     // the last one names an object that this node does not have
+    kCycle,       // the last one names one that was there already
+    kUnreadable,  // the last one's `prev_objid` is no id
+    kLimit,       // there are more
+  };
+
+  std::vector<ObjectInfo> objects;  // the newest first, never empty
+  End end = End::kFirst;
+  ObjectId next;  // what the last one names: for kMissing, kCycle, kLimit
+};
+
 // Of a node in this process, which has no socket, only `peer` is told.
 struct NodeStats {
   PeerStats peer = {};
@@ -153,6 +172,10 @@ struct ConnectOptions {
   // blob until that is mapped, a Writer until it has sealed.
   size_t max_open_descriptors = 4096;
   size_t max_mappings = 32768;
+  // For http and https: the node's token, where it wants one; for https, a PEM file of the
+  // authorities to trust (empty: the system's).
+  std::string token = {};
+  std::string ca_file = {};
 };
 
 // A connection to a node. Thread-safe; one per process is enough. When the node was restarted the
@@ -189,7 +212,14 @@ class Client {
   // Takes an object away; those who read it keep its bytes. `not_found`, `busy`.
   absl::Status Delete(absl::string_view id);
 
+  // Gives an object another id; its bytes do not move. `not_found`; `busy` while somebody holds a
+  // lease on it or creates `to`; `already_exists` when `to` is taken.
+  absl::Status Relocate(absl::string_view id, absl::string_view to);
+
   absl::StatusOr<ObjectInfo> Stat(absl::string_view id);
+  // The versions that led to this one, at most `limit` objects in all, one round trip each.
+  // `not_found` when there is no object `id` itself.
+  absl::StatusOr<ObjectHistory> History(absl::string_view id, size_t limit = 1000);
   absl::StatusOr<ListPage> List(const ListRequest& request = {});
   absl::StatusOr<NodeStats> Stats();
 
@@ -204,12 +234,22 @@ class Client {
 
 // "" : a private node in this process's memory. "memory://NAME": one shared by all who name it in
 // this process, kept while one of them is connected. "/path" or "unix:/path": a node's Unix socket.
-// `unavailable` when nobody listens there, `unsupported` for another scheme.
+// "http://HOST:PORT" or "https://HOST:PORT": a node anywhere; its files are opened where they are
+// this machine's, else bytes are streamed and checked against the node's checksums.
+// `unavailable` when nobody listens there, `permission_denied` for want of the right token,
+// `unsupported` for another scheme.
 absl::StatusOr<std::unique_ptr<Client>> Connect(absl::string_view target = "",
                                                 const ConnectOptions& options = {});
 
 // A peer in this process, without any message.
 std::unique_ptr<Client> ConnectDirect(std::shared_ptr<Peer> peer,
                                       const ConnectOptions& options = {});
+
+// Copies a sealed object from one node to another, or on one node to `new_id`; an empty `new_id` is
+// `id`. Bytes, blobs, metadata and the end of its life are those of the original, which is pinned
+// meanwhile. Streams, whatever the size. `to` shows it only when it is whole; of a copy that fails
+// nothing stays. Errors are those of Get on `from` and of Create and Seal on `to`.
+absl::StatusOr<Sealed> CopyObject(Client& from, Client& to, absl::string_view id,
+                                  absl::string_view new_id = "");
 
 }  // namespace packice

@@ -15,9 +15,10 @@ constexpr char kFooter[] = R"(Examples:
   packice get models/a/model.bin -o copy.bin
   packice ls models/
 
-Every command but serve talks to the node at --target: /path or unix:/path is a
-Unix socket, "" a node of the command's own. Without --target it is
-$PACKICE_TARGET, else the socket $PACKICE_SOCKET, else /tmp/packice.sock.
+Commands talk to the node at --target: /path or unix:/path is a Unix socket,
+http://HOST:PORT and https://HOST:PORT a node on the network, "" a node of the
+command's own. Without --target it is $PACKICE_TARGET, else the socket
+$PACKICE_SOCKET, else /tmp/packice.sock.
 
 Errors go to stderr as "packice: KIND: MESSAGE"; the exit code is the kind's:
 )";
@@ -47,9 +48,18 @@ int ParseFailure(const CLI::App& app, const CLI::ParseError& error) {
                         unsupported ? message : message + "; see packice --help"));
 }
 
-}  // namespace
+int RunApp(CLI::App& app, const Run& run, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return ParseFailure(app, error);
+  }
+  absl::Status status = run();
+  if (status.ok()) status = FlushOutput();
+  return status.ok() ? 0 : Fail(status);
+}
 
-int Main(int argc, char** argv) {
+int RunPackice(int argc, char** argv) {
   CLI::App app("A lease-based cache of immutable objects, shared between processes without copies",
                "packice");
   app.require_subcommand(1);
@@ -61,17 +71,29 @@ int Main(int argc, char** argv) {
   AddGet(app, run);
   AddInspection(app, run);
   AddRm(app, run);
+  AddMv(app, run);
+  AddCp(app, run);
+  AddFsck(app, run);
   AddBench(app, run);
   AddVersion(app, run);
   AddCompletion(app, run);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return ParseFailure(app, error);
-  }
-  absl::Status status = run();
-  if (status.ok()) status = FlushOutput();
-  return status.ok() ? 0 : Fail(status);
+  return RunApp(app, run, argc, argv);
+}
+
+int RunOlderNode(int argc, char** argv) {
+  CLI::App app("Run a node, as older versions of Packice named it", "packice-node");
+  app.set_version_flag("--version", "packice " PACKICE_VERSION);
+  Run run;
+  AddOlderNode(app, run);
+  return RunApp(app, run, argc, argv);
+}
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  absl::string_view name = argc > 0 ? argv[0] : "";
+  name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
+  return name == "packice-node" ? RunOlderNode(argc, argv) : RunPackice(argc, argv);
 }
 
 }  // namespace packice::cli

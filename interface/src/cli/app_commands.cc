@@ -1,133 +1,15 @@
 #include "cli/app_commands.h"
 
-#include <cmath>
-#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "cli/commands.h"
 #include "cli/completion.h"
+#include "cli/flags.h"
 #include "cli/session.h"
 #include "cli/text.h"
-#include "packice/core/error.h"
-#include "packice/core/metadata.h"
 
 namespace packice::cli {
-namespace {
-
-// A command with arguments of type Args, which live as long as what `run` holds.
-template <typename Args>
-struct Command {
-  CLI::App* app;
-  std::shared_ptr<Args> args;
-};
-
-template <typename Args>
-Command<Args> Add(CLI::App& app, Run& run, const std::string& name, const std::string& what,
-                  absl::Status (*command)(const Args&), const std::string& footer) {
-  CLI::App* const added = app.add_subcommand(name, what);
-  added->footer(footer);
-  auto args = std::make_shared<Args>();
-  added->callback([&run, args, command] { run = [args, command] { return command(*args); }; });
-  return {added, std::move(args)};
-}
-
-void AddTarget(CLI::App& app, std::string& target) {
-  target = absl::StrCat("unix:", DefaultSocket());
-  app.add_option("--target", target, "The node")->envname("PACKICE_TARGET")->capture_default_str();
-}
-
-void AddJson(CLI::App& app, bool& json) {
-  app.add_flag("--json", json, "Print JSON, as the node's protocol has it");
-}
-
-template <typename Size>
-CLI::Option* AddSize(CLI::App& app, const std::string& name, Size& size, const std::string& what) {
-  return app
-      .add_option_function<std::string>(
-          name,
-          [&size, name](const std::string& text) {
-            const absl::StatusOr<uint64_t> parsed = ParseSize(text);
-            if (!parsed.ok())
-              throw CLI::ValidationError(name, std::string(parsed.status().message()));
-            size = *parsed;
-          },
-          what)
-      ->type_name("SIZE");
-}
-
-template <typename Duration>
-CLI::Option* AddSeconds(CLI::App& app, const std::string& name, Duration& duration, bool zero,
-                        const std::string& what) {
-  return app
-      .add_option_function<double>(
-          name,
-          [&duration, name, zero](double seconds) {
-            const bool fits = zero ? seconds >= 0 : seconds > 0;
-            if (!fits || !std::isfinite(seconds)) {
-              throw CLI::ValidationError(name, "wants a number of seconds over 0");
-            }
-            duration = absl::Seconds(seconds);
-          },
-          what)
-      ->type_name("SECONDS");
-}
-
-// Takes `known`; what else the protocol has names for is `unsupported`, and the rest is wrong.
-CLI::Validator OneOf(const std::string& name, std::vector<std::string> known,
-                     std::vector<std::string> elsewhere) {
-  const std::string list = absl::StrJoin(known, ", ");
-  return CLI::Validator(
-      [=](std::string& value) -> std::string {
-        if (std::count(known.begin(), known.end(), value) > 0) return "";
-        if (std::count(elsewhere.begin(), elsewhere.end(), value) == 0) {
-          return absl::StrCat("\"", Printable(value), "\" is unknown; there is: ", list);
-        }
-        // No ValidationError: CLI11 would make another one of it, with an exit code of its own.
-        throw CLI::ParseError(
-            absl::StrCat(name, " ", value, ": this build does not have it; it has: ", list),
-            InfoOf(ErrorKind::kUnsupported).exit_code);
-      },
-      absl::StrCat("{", absl::StrJoin(known, ","), "}"));
-}
-
-}  // namespace
-
-void AddServe(CLI::App& app, Run& run) {
-  auto [command, args] = Add<ServeArgs>(
-      app, run, "serve", "Run a node", &Serve,
-      R"(When ready, one line with the address goes to stdout. SIGTERM and SIGINT drain
-and end the node; a second one ends it at once. The log goes to stderr.
-
-Example:
-  packice serve --impl mem --transport uds --socket /run/packice.sock --capacity 8GiB)");
-  command->add_option("--impl", args->impl, "Where objects are kept")
-      ->check(OneOf("--impl", {"mem"}, {"fs", "tiered"}))
-      ->capture_default_str();
-  command->add_option("--transport", args->transports, "How the node is reached")
-      ->check(OneOf("--transport", {"uds"}, {"http"}))
-      ->allow_extra_args(false)
-      ->capture_default_str();
-  args->socket = DefaultSocket();
-  command->add_option("--socket", args->socket, "The Unix socket")
-      ->envname("PACKICE_SOCKET")
-      ->capture_default_str();
-  AddSize(*command, "--capacity", args->capacity,
-          "Bytes of all objects; by default half of the memory that this process may use");
-  static const std::string lru = "lru";
-  command->add_option("--eviction", "Which object goes first when room is needed [lru]")
-      ->check(OneOf("--eviction", {lru}, {"s3fifo", "sieve", "gdsf", "fifo"}));
-  command->add_option("--threads", args->threads, "Threads that serve connections")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("--max-connections", args->max_connections, "Further ones are refused")
-      ->check(CLI::Range(1, 1000000))
-      ->capture_default_str();
-  AddSeconds(*command, "--grace", args->grace, true, "How long draining may take [10]");
-  command->add_option("-v,--verbosity", args->verbosity, "1: log every object's events")
-      ->capture_default_str();
-}
 
 void AddPut(CLI::App& app, Run& run) {
   auto [command, args] =
@@ -190,6 +72,67 @@ void AddInspection(CLI::App& app, Run& run) {
                                             "Example:\n  packice stats --json");
   AddTarget(*stats, stats_args->target);
   AddJson(*stats, stats_args->json);
+
+  auto [history, history_args] = Add<HistoryArgs>(
+      app, run, "history", "Tell about the versions that led to an object", &History,
+      R"(Versions are linked by their metadata: each names the object that it replaces as
+prev_objid. The newest comes first. Where the chain leads to an object that the
+node does not have, or back to one that was listed, that is told at the end.
+
+Examples:
+  packice put b.bin --id model/2 --meta '{"prev_objid":"model/1"}'
+  packice history model/2)");
+  history->add_option("id", history_args->id, "The object")->required();
+  history->add_option("--limit", history_args->limit, "Stop after so many")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1000000}))
+      ->capture_default_str();
+  AddTarget(*history, history_args->target);
+  AddJson(*history, history_args->json);
+}
+
+void AddMv(CLI::App& app, Run& run) {
+  auto [command, args] = Add<MvArgs>(
+      app, run, "mv", "Give an object another id", &Mv,
+      R"(The bytes do not move. Nobody may hold a lease on the object, and the new id must
+be free.
+
+Example:
+  packice mv models/new models/current)");
+  command->add_option("id", args->id, "The object")->required();
+  command->add_option("to", args->to, "Its new id")->required();
+  AddTarget(*command, args->target);
+}
+
+void AddCp(CLI::App& app, Run& run) {
+  auto [command, args] = Add<CpArgs>(
+      app, run, "cp", "Copy an object from one node to another", &Cp,
+      R"(Prints the id of the copy, which has the bytes, the metadata and what is left of
+the life of the original. The other node shows it only when it is whole.
+
+Examples:
+  packice cp --from unix:/run/packice.sock --to http://10.0.0.7:8080 models/a
+  packice cp --from /tmp/packice.sock --to /tmp/packice.sock models/a --as models/b)");
+  command->add_option("id", args->id, "The object")->required();
+  AddTarget(*command, args->from, "from");
+  AddTarget(*command, args->to, "to");
+  command->add_option("--as", args->as, "The id of the copy; by default the same");
+  AddJson(*command, args->json);
+}
+
+void AddFsck(CLI::App& app, Run& run) {
+  auto [command, args] = Add<FsckArgs>(
+      app, run, "fsck", "Check a node's data directory", &Fsck,
+      R"(No node may be running on the directory. Reads every byte. Exits with 0 when all
+is well and with 7 when damage was found, repaired or not. --repair sets what is
+damaged or unknown aside, in DIR/quarantine; it deletes nothing that may be
+somebody's data.
+
+Examples:
+  packice fsck --data /var/lib/packice
+  packice fsck --data /var/lib/packice --repair --json)");
+  AddData(*command, args->data);
+  command->add_flag("--repair", args->repair, "Set aside what is damaged");
+  AddJson(*command, args->json);
 }
 
 void AddRm(CLI::App& app, Run& run) {
@@ -212,34 +155,29 @@ void AddBench(CLI::App& app, Run& run) {
       app, run, "bench", "Measure a node", &Bench,
       R"(Each client is a thread with a connection of its own. A get acquires, maps and
 releases; a put creates, writes, seals and releases. Rates count the time within
-these calls; latencies are of one call, that is of a whole batch. The objects
-are named bench/PID/ and are taken away at the end.
+these calls; latencies are of one call, that is of a whole batch. A put into a
+durable node is on disk when it is answered, so that its rate is that of durable
+seals. The objects are named bench/PID/ and are taken away at the end.
 
 Examples:
   packice bench --sizes 4KiB,1MiB,64MiB --clients 4
   packice bench --read-share 0.9 --duration 10 --json
-  packice bench --target "" --sizes 4KiB --batch 32)");
+  packice bench --target "" --sizes 4KiB --batch 32
+  packice bench --target http://127.0.0.1:8080 --read-share 0 --sizes 4KiB \
+    --clients 1,32 --objects 50000)");
   args->sizes = {4096, 1048576};
-  command
-      ->add_option_function<std::vector<std::string>>(
-          "--sizes",
-          [args = args](const std::vector<std::string>& texts) {
-            args->sizes.clear();
-            for (const std::string& text : texts) {
-              const absl::StatusOr<uint64_t> size = ParseSize(text);
-              if (!size.ok()) {
-                throw CLI::ValidationError("--sizes", std::string(size.status().message()));
-              }
-              args->sizes.push_back(*size);
-            }
-          },
-          "Of the objects [4KiB,1MiB]")
+  AddSizes(*command, "--sizes", args->sizes, "Of the objects [4KiB,1MiB]");
+  command->add_option("--clients", args->clients, "Threads; of several numbers, one after another")
+      ->check(CLI::Range(1, 1024))
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->type_name("SIZE,...");
-  command->add_option("--clients", args->clients, "Threads")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+      ->type_name("N,...")
+      ->default_str("1");
+  command
+      ->add_option("--objects", args->objects,
+                   "Of each client: what gets choose from, and what puts write before they take "
+                   "their oldest away; by default up to 256")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{10000000}));
   command->add_option("--batch", args->batch, "Objects in one get")
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();

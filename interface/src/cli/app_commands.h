@@ -14,10 +14,16 @@ using Run = std::function<absl::Status()>;
 void AddServe(CLI::App& app, Run& run);
 void AddPut(CLI::App& app, Run& run);
 void AddGet(CLI::App& app, Run& run);
-void AddInspection(CLI::App& app, Run& run);  // stat, ls, stats
+void AddInspection(CLI::App& app, Run& run);  // stat, ls, stats, history
 void AddRm(CLI::App& app, Run& run);
+void AddMv(CLI::App& app, Run& run);
+void AddCp(CLI::App& app, Run& run);
+void AddFsck(CLI::App& app, Run& run);
 void AddBench(CLI::App& app, Run& run);
 void AddVersion(CLI::App& app, Run& run);
 void AddCompletion(CLI::App& app, Run& run);
+
+// Makes all of `app` what the program packice-node is: a node under its older name.
+void AddOlderNode(CLI::App& app, Run& run);
 
 }  // namespace packice::cli

@@ -24,6 +24,21 @@ void StopOnInterrupt() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
+BenchLoad LoadOf(const BenchArgs& args, uint64_t size, uint64_t clients, double read_share) {
+  BenchLoad load;
+  load.target = args.target;
+  load.prefix = absl::StrCat("bench/", getpid(), "/");
+  load.size = size;
+  load.clients = clients;
+  load.batch = args.batch;
+  load.objects = args.objects;
+  load.read_share = read_share;
+  load.copy = args.copy;
+  load.warmup = args.warmup;
+  load.duration = args.duration;
+  return load;
+}
+
 }  // namespace
 
 absl::Status Bench(const BenchArgs& args) {
@@ -33,21 +48,14 @@ absl::Status Bench(const BenchArgs& args) {
 
   std::vector<BenchRow> rows;
   for (const uint64_t size : args.sizes) {
-    for (const double read_share : read_shares) {
-      if (interrupted) break;
-      BenchLoad load;
-      load.target = args.target;
-      load.prefix = absl::StrCat("bench/", getpid(), "/");
-      load.size = size;
-      load.clients = args.clients;
-      load.batch = args.batch;
-      load.read_share = read_share;
-      load.copy = args.copy;
-      load.warmup = args.warmup;
-      load.duration = args.duration;
-      absl::StatusOr<std::vector<BenchRow>> found = RunLoad(load, interrupted);
-      if (!found.ok()) return found.status();
-      for (BenchRow& row : *found) rows.push_back(std::move(row));
+    for (const uint64_t clients : args.clients) {
+      for (const double read_share : read_shares) {
+        if (interrupted) break;
+        absl::StatusOr<std::vector<BenchRow>> found =
+            RunLoad(LoadOf(args, size, clients, read_share), interrupted);
+        if (!found.ok()) return found.status();
+        for (BenchRow& row : *found) rows.push_back(std::move(row));
+      }
     }
   }
   return Print(args.json ? FormatBenchJson(rows) : FormatBenchTable(rows));

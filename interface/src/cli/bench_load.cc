@@ -13,13 +13,13 @@
 namespace packice::cli {
 namespace {
 
-// What all clients together keep in the node, and objects at most for each.
+// What all clients together keep in the node, and objects at most for each, unless it is told.
 constexpr uint64_t kBytes = uint64_t{256} << 20;
 constexpr uint64_t kMaxObjects = 256;
 
 uint64_t ObjectsPerClient(const BenchLoad& load) {
   const uint64_t fit = kBytes / 2 / load.clients / std::max<uint64_t>(load.size, 1);
-  return std::clamp<uint64_t>(fit, 1, kMaxObjects);
+  return load.objects.value_or(std::clamp<uint64_t>(fit, 1, kMaxObjects));
 }
 
 // One kind of work, as one client saw it.
@@ -58,6 +58,7 @@ class Worker {
   absl::Status GetBatch();
   absl::Status PutNext();
   absl::Status Look(const Reader& reader);
+  std::string Written(uint64_t number) const { return absl::StrCat(prefix_, "written/", number); }
 
   const BenchLoad& load_;
   const std::string prefix_;
@@ -65,18 +66,17 @@ class Worker {
   std::string copied_;
   std::minstd_rand random_;
   std::unique_ptr<Client> client_;
-  std::vector<std::string> read_;     // ids that are there to be read
-  std::vector<std::string> written_;  // ids that puts go round in
-  size_t next_ = 0;
+  std::vector<std::string> read_;  // ids that are there to be read
+  uint64_t next_ = 0;              // objects put so far
   Measured gets_;
   Measured puts_;
 };
 
 Worker::~Worker() {
   if (client_ == nullptr) return;
-  for (const auto* ids : {&read_, &written_}) {
-    for (const std::string& id : *ids) client_->Delete(id).IgnoreError();
-  }
+  for (const std::string& id : read_) client_->Delete(id).IgnoreError();
+  const uint64_t kept = ObjectsPerClient(load_);
+  for (uint64_t i = 0; i < std::min(next_, kept); ++i) client_->Delete(Written(i)).IgnoreError();
 }
 
 absl::Status Worker::Prepare() {
@@ -84,14 +84,11 @@ absl::Status Worker::Prepare() {
   if (!client.ok()) return client.status();
   client_ = *std::move(client);
   copied_.resize(load_.copy ? load_.size : 0);
-  const uint64_t count = ObjectsPerClient(load_);
-  for (uint64_t i = 0; i < count && load_.read_share > 0; ++i) {
+  const uint64_t count = load_.read_share > 0 ? ObjectsPerClient(load_) : 0;
+  for (uint64_t i = 0; i < count; ++i) {
     read_.push_back(absl::StrCat(prefix_, "read/", i));
     absl::Status status = client_->Put(read_.back(), bytes_).status();
     if (!status.ok()) return Annotate(status, "preparing the objects to read");
-  }
-  for (uint64_t i = 0; i < count && load_.read_share < 1; ++i) {
-    written_.push_back(absl::StrCat(prefix_, "written/", i));
   }
   return absl::OkStatus();
 }
@@ -121,11 +118,12 @@ absl::Status Worker::GetBatch() {
 }
 
 absl::Status Worker::PutNext() {
-  const std::string& id = written_[next_++ % written_.size()];
-  // To make room is not part of what is measured.
-  if (absl::Status status = client_->Delete(id);
-      !status.ok() && KindOf(status) != ErrorKind::kNotFound) {
-    return status;
+  const uint64_t kept = ObjectsPerClient(load_);
+  const std::string id = Written(next_ % kept);
+  if (next_++ >= kept) {
+    // To make room is not part of what is measured.
+    absl::Status status = client_->Delete(id);
+    if (!status.ok() && KindOf(status) != ErrorKind::kNotFound) return status;
   }
   const Clock& clock = Clock::System();
   const Instant start = clock.Now();

@@ -8,16 +8,21 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "cli/bench_report.h"
+#include "cli/target.h"
 
 namespace packice::cli {
 
 struct BenchLoad {
-  std::string target;
+  Target target;
   std::string prefix;  // of the ids of its objects
   uint64_t size = 0;   // bytes of an object
   uint64_t clients = 1;
   uint64_t batch = 1;
+  // Of each client: what gets choose from, and what puts write before they take their oldest away
+  // again. Nothing: a few that fit into 256 MiB.
+  absl::optional<uint64_t> objects;
   double read_share = 1;
   bool copy = false;
   absl::Duration warmup;

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "cli/target.h"
 
 namespace packice::cli {
 
@@ -18,16 +19,30 @@ struct ServeArgs {
   std::string impl = "mem";
   std::vector<std::string> transports = {"uds"};
   std::string socket;
-  absl::optional<uint64_t> capacity;  // bytes; nothing: half of the memory there is
+  std::string host = "127.0.0.1";
+  uint16_t port = 8080;               // 0: any that is free
+  std::string data;                   // directory
+  absl::optional<uint64_t> capacity;  // bytes; nothing: a share of what there is
+  bool verify_reads = false;
+  std::string token_file;
+  bool insecure = false;
+  std::string tls_cert;
+  std::string tls_key;
   uint64_t threads = 2;
   uint64_t max_connections = 8192;
+  uint64_t max_in_flight = 4096;          // HTTP requests
+  uint64_t max_header_bytes = 16384;      // of an HTTP request
+  uint64_t max_body = uint64_t{1} << 40;  // bytes of an HTTP request's body
+  absl::Duration idle_timeout = absl::Seconds(75);
+  absl::Duration header_timeout = absl::Seconds(10);
+  absl::Duration stall_timeout = absl::Seconds(30);
   absl::Duration grace = absl::Seconds(10);
   int verbosity = 0;
 };
 absl::Status Serve(const ServeArgs& args);
 
 struct PutArgs {
-  std::string target;
+  Target target;
   std::string source;  // a file, a directory, or "-"
   std::string id;
   std::string prefix;
@@ -38,7 +53,7 @@ struct PutArgs {
 absl::Status Put(const PutArgs& args);
 
 struct GetArgs {
-  std::string target;
+  Target target;
   std::string id;
   absl::optional<std::string> prefix;
   std::string output = "-";  // a file, a directory, or "-"
@@ -47,14 +62,14 @@ struct GetArgs {
 absl::Status Get(const GetArgs& args);
 
 struct StatArgs {
-  std::string target;
+  Target target;
   std::string id;
   bool json = false;
 };
 absl::Status Stat(const StatArgs& args);
 
 struct LsArgs {
-  std::string target;
+  Target target;
   std::string prefix;
   bool ids_only = false;
   absl::optional<uint64_t> limit;
@@ -63,26 +78,58 @@ struct LsArgs {
 absl::Status Ls(const LsArgs& args);
 
 struct RmArgs {
-  std::string target;
+  Target target;
   std::vector<std::string> ids;
   absl::optional<std::string> prefix;
   bool json = false;
 };
 absl::Status Rm(const RmArgs& args);
 
+struct MvArgs {
+  Target target;
+  std::string id;
+  std::string to;
+};
+absl::Status Mv(const MvArgs& args);
+
+struct CpArgs {
+  Target from;
+  Target to;
+  std::string id;
+  std::string as;  // empty: the same id
+  bool json = false;
+};
+absl::Status Cp(const CpArgs& args);
+
+struct HistoryArgs {
+  Target target;
+  std::string id;
+  uint64_t limit = 1000;
+  bool json = false;
+};
+absl::Status History(const HistoryArgs& args);
+
 struct StatsArgs {
-  std::string target;
+  Target target;
   bool json = false;
 };
 absl::Status Stats(const StatsArgs& args);
 
+struct FsckArgs {
+  std::string data;
+  bool repair = false;
+  bool json = false;
+};
+absl::Status Fsck(const FsckArgs& args);
+
 absl::Status Version(bool json);
 
 struct BenchArgs {
-  std::string target;
+  Target target;
   std::vector<uint64_t> sizes;  // bytes
-  uint64_t clients = 1;
+  std::vector<uint64_t> clients = {1};
   uint64_t batch = 1;
+  absl::optional<uint64_t> objects;  // of each client; see BenchLoad
   // Of the operations, how many are gets. Nothing: all gets, then all puts.
   absl::optional<double> read_share;
   absl::Duration duration = absl::Seconds(3);

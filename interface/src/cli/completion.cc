@@ -33,7 +33,7 @@ _packice() {
 $CASES  esac
   if [[ $prev == -* ]]; then
     case "$command $prev" in
-$VALUES      *' -o' | *' --output' | *' --socket') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+$VALUES      *' -o' | *' --output' | *' --socket' | *-file | *' --data' | *' --tls-cert' | *' --tls-key') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
       *' --prefix') ids=1 ;;
     esac
   fi
@@ -56,7 +56,8 @@ complete -F _packice packice
 )";
 
 bool TakesIds(const std::string& command) {
-  return command == "get" || command == "stat" || command == "rm" || command == "ls";
+  return command == "get" || command == "stat" || command == "rm" || command == "ls" ||
+         command == "mv" || command == "history";
 }
 
 std::string FlagsOf(const CLI::App& command) {
@@ -82,8 +83,8 @@ std::string BashCompletion(const CLI::App& app) {
                     " ;;\n");
   }
   const std::string values =
-      "      'serve --impl') COMPREPLY=($(compgen -W mem -- \"$cur\")); return ;;\n"
-      "      'serve --transport') COMPREPLY=($(compgen -W uds -- \"$cur\")); return ;;\n"
+      "      'serve --impl') COMPREPLY=($(compgen -W 'mem fs' -- \"$cur\")); return ;;\n"
+      "      'serve --transport') COMPREPLY=($(compgen -W 'uds http' -- \"$cur\")); return ;;\n"
       "      'serve --eviction') COMPREPLY=($(compgen -W lru -- \"$cur\")); return ;;\n";
   return absl::StrReplaceAll(
       kScript,

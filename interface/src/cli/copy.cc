@@ -1,6 +1,7 @@
 #include "cli/copy.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,11 @@ absl::Status Shrunk(uint64_t size) {
                    absl::StrCat("the file had ", size, " bytes and has fewer now; put it again"));
 }
 
+bool IsShorter(int fd, uint64_t size) {
+  struct stat info = {};
+  return fstat(fd, &info) == 0 && static_cast<uint64_t>(info.st_size) < size;
+}
+
 absl::Status CopyMapped(int fd, uint64_t size, Writer& writer, Progress& progress) {
   absl::StatusOr<Mapping> mapping = Mapping::Map(fd, 0, size, MapAccess::kReadOnly);
   if (!mapping.ok()) return mapping.status();
@@ -39,7 +45,7 @@ absl::Status CopyMapped(int fd, uint64_t size, Writer& writer, Progress& progres
     // SIGBUS.
     const absl::string_view piece = bytes.substr(0, kPiece);
     if (absl::Status status = writer.Write(piece); !status.ok()) {
-      return KindOf(status) == ErrorKind::kIo ? Shrunk(size) : status;
+      return IsShorter(fd, size) ? Shrunk(size) : status;
     }
     progress.Add(piece.size());
     bytes.remove_prefix(piece.size());

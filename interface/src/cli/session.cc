@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "cli/token.h"
 #include "packice/core/error.h"
 
 namespace packice::cli {
@@ -14,8 +15,17 @@ std::string DefaultSocket() {
   return socket != nullptr && *socket != '\0' ? socket : "/tmp/packice.sock";
 }
 
-absl::StatusOr<std::unique_ptr<Client>> Dial(const std::string& target) {
-  absl::StatusOr<std::unique_ptr<Client>> client = Connect(target);
+absl::StatusOr<std::unique_ptr<Client>> Dial(const Target& target) {
+  ConnectOptions options;
+  options.ca_file = target.ca_file;
+  if (!target.token_file.empty()) {
+    absl::StatusOr<std::string> token = ReadToken(target.token_file);
+    if (!token.ok()) return token.status();
+    options.token = *std::move(token);
+  } else if (const char* const token = std::getenv("PACKICE_TOKEN")) {
+    options.token = token;
+  }
+  absl::StatusOr<std::unique_ptr<Client>> client = Connect(target.address, options);
   if (client.ok() || KindOf(client.status()) != ErrorKind::kUnavailable) return client;
   return MakeError(ErrorKind::kUnavailable,
                    absl::StrCat(client.status().message(),

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "cli/target.h"
 #include "packice/client.h"
 
 namespace packice::cli {
@@ -16,7 +17,7 @@ namespace packice::cli {
 std::string DefaultSocket();
 
 // Connects; says how to start a node when there is none.
-absl::StatusOr<std::unique_ptr<Client>> Dial(const std::string& target);
+absl::StatusOr<std::unique_ptr<Client>> Dial(const Target& target);
 
 // Calls `see` for the objects whose ids start with `prefix`, page by page in the order of the ids,
 // until it fails or answers false.

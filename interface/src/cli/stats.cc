@@ -42,6 +42,7 @@ std::string Format(const NodeStats& stats) {
   table.Add({"evictions", absl::StrCat(peer.evictions)});
   table.Add({"expired",
              absl::StrCat(peer.expired_objects, " objects, ", peer.expired_leases, " leases")});
+  table.Add({"quarantined", absl::StrCat(peer.quarantined)});
   table.Add({"leases", absl::StrCat(peer.read_leases, " read, ", peer.create_leases, " create, ",
                                     peer.write_leases, " write")});
   table.Add({"waiting", absl::StrCat(peer.waiting)});

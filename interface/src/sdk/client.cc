@@ -31,16 +31,28 @@ absl::StatusOr<Reader> Client::Get(absl::string_view id, const GetOptions& optio
 }
 
 absl::Status Client::Delete(absl::string_view id) {
-  absl::StatusOr<ObjectId> object_id = ObjectId::Parse(id);
-  if (!object_id.ok()) return object_id.status();
-  AcquireRequest request;
-  request.access = Access::kWrite;
-  request.object_id = *std::move(object_id);
-  absl::StatusOr<sdk::Granted> granted = sdk::Acquire(connection_, std::move(request));
+  absl::StatusOr<AcquireRequest> request = sdk::WriteRequest(id);
+  if (!request.ok()) return request.status();
+  absl::StatusOr<sdk::Granted> granted = sdk::Acquire(connection_, *std::move(request));
   if (!granted.ok()) return granted.status();
   const absl::StatusOr<LeaseId> lease_id = granted->lease.Use();
   if (!lease_id.ok()) return lease_id.status();
   absl::Status status = blocking::Discard(connection_->peer(), LeaseRequest{.lease_id = *lease_id});
+  if (status.ok()) granted->lease.Forget();
+  return status;
+}
+
+absl::Status Client::Relocate(absl::string_view id, absl::string_view to) {
+  absl::StatusOr<ObjectId> new_id = ObjectId::Parse(to);
+  if (!new_id.ok()) return new_id.status();
+  absl::StatusOr<AcquireRequest> request = sdk::WriteRequest(id);
+  if (!request.ok()) return request.status();
+  absl::StatusOr<sdk::Granted> granted = sdk::Acquire(connection_, *std::move(request));
+  if (!granted.ok()) return granted.status();
+  const absl::StatusOr<LeaseId> lease_id = granted->lease.Use();
+  if (!lease_id.ok()) return lease_id.status();
+  absl::Status status =
+      blocking::Relocate(connection_->peer(), RelocateRequest{*lease_id, *std::move(new_id)});
   if (status.ok()) granted->lease.Forget();
   return status;
 }

@@ -8,21 +8,16 @@
 
 namespace packice::sdk {
 
-std::shared_ptr<Connection> Connection::OverSocket(std::unique_ptr<UdsPeer> peer,
-                                                   const ConnectOptions& options) {
-  UdsPeer* const socket = peer.get();
-  return std::shared_ptr<Connection>(new Connection(std::move(peer), socket, options));
-}
-
 std::shared_ptr<Connection> Connection::InProcess(std::shared_ptr<Peer> peer,
                                                   const ConnectOptions& options) {
   return std::shared_ptr<Connection>(
       new Connection(std::make_unique<DirectPeer>(std::move(peer)), nullptr, options));
 }
 
-Connection::Connection(std::unique_ptr<Peer> peer, UdsPeer* socket, const ConnectOptions& options)
+Connection::Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats,
+                       const ConnectOptions& options)
     : peer_(std::move(peer)),
-      socket_(socket),
+      node_stats_(std::move(node_stats)),
       generation_(ForkGeneration()),
       descriptors_(options.max_open_descriptors, "open descriptors", "max_open_descriptors"),
       mappings_(options.max_mappings, "mappings", "max_mappings") {}
@@ -34,7 +29,7 @@ Connection::~Connection() {
 }
 
 absl::Status Connection::Check() const {
-  if (passes_descriptors() || generation_ == ForkGeneration()) return absl::OkStatus();
+  if (is_remote() || generation_ == ForkGeneration()) return absl::OkStatus();
   return MakeError(ErrorKind::kUnavailable,
                    "the node lives in the parent's process and did not follow this forked child; "
                    "connect anew, or share a node's Unix socket");
@@ -42,14 +37,14 @@ absl::Status Connection::Check() const {
 
 absl::StatusOr<NodeStats> Connection::Stats() {
   if (absl::Status status = Check(); !status.ok()) return status;
-  if (socket_ == nullptr) {
+  if (!is_remote()) {
     absl::StatusOr<PeerStats> peer = blocking::Stats(*peer_);
     if (!peer.ok()) return peer.status();
     return NodeStats{.peer = *std::move(peer)};
   }
   using Answer = absl::StatusOr<StatsReply>;
-  Answer reply = blocking::Await<Answer>(
-      *socket_, [this](Done<Answer> done) { socket_->NodeStats(std::move(done)); });
+  Answer reply =
+      blocking::Await<Answer>(*peer_, [this](Done<Answer> done) { node_stats_(std::move(done)); });
   if (!reply.ok()) return reply.status();
   return NodeStats{.peer = reply->peer,
                    .connections = reply->connections,

@@ -2,13 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "packice/client.h"
 #include "packice/core/peer.h"
-#include "packice/transport/uds_peer.h"
+#include "packice/transport/protocol.h"
 #include "sdk/quota.h"
 
 namespace packice::sdk {
@@ -16,8 +18,16 @@ namespace packice::sdk {
 // Thread-safe.
 class Connection {
  public:
-  static std::shared_ptr<Connection> OverSocket(std::unique_ptr<UdsPeer> peer,
-                                                const ConnectOptions& options);
+  // `Remote` is a Peer that can tell its node's statistics: UdsPeer, HttpPeer.
+  template <typename Remote>
+  static std::shared_ptr<Connection> ToNode(std::unique_ptr<Remote> peer,
+                                            const ConnectOptions& options) {
+    NodeStatsCall node_stats = [remote = peer.get()](NodeStatsDone done) {
+      remote->NodeStats(std::move(done));
+    };
+    return std::shared_ptr<Connection>(
+        new Connection(std::move(peer), std::move(node_stats), options));
+  }
   static std::shared_ptr<Connection> InProcess(std::shared_ptr<Peer> peer,
                                                const ConnectOptions& options);
   ~Connection();
@@ -30,17 +40,20 @@ class Connection {
 
   absl::StatusOr<NodeStats> Stats();
 
-  // Blobs arrive as descriptors of this process, which count against descriptors() and can be
-  // closed once they are mapped. Otherwise they belong to the peer.
-  bool passes_descriptors() const { return socket_ != nullptr; }
+  // The node is another process. Blobs then are descriptors of this process, which count against
+  // descriptors() and can be closed once they are mapped. Otherwise they belong to the peer.
+  bool is_remote() const { return node_stats_ != nullptr; }
   Quota& descriptors() { return descriptors_; }
   Quota& mappings() { return mappings_; }
 
  private:
-  Connection(std::unique_ptr<Peer> peer, UdsPeer* socket, const ConnectOptions& options);
+  using NodeStatsDone = Done<absl::StatusOr<StatsReply>>;
+  using NodeStatsCall = std::function<void(NodeStatsDone)>;
+
+  Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats, const ConnectOptions& options);
 
   std::unique_ptr<Peer> peer_;
-  UdsPeer* const socket_;  // peer_, if it is one
+  const NodeStatsCall node_stats_;  // null where the node is in this process
   const uint64_t generation_;
   Quota descriptors_;
   Quota mappings_;

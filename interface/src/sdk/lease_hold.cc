@@ -39,7 +39,7 @@ absl::Status LeaseHold::Renew(absl::Duration ttl) {
 }
 
 absl::StatusOr<Quota::Share> TakeDescriptor(Connection& connection) {
-  if (!connection.passes_descriptors()) return Quota::Share();
+  if (!connection.is_remote()) return Quota::Share();
   return connection.descriptors().Take(1);
 }
 
@@ -49,7 +49,7 @@ absl::StatusOr<Granted> Accept(const std::shared_ptr<Connection>& connection,
   Granted granted{LeaseHold(connection, grant->lease.id), std::move(grant->object),
                   std::move(descriptors)};
   const size_t blobs = granted.object->blobs().size();
-  if (connection->passes_descriptors() && blobs > 1) {
+  if (connection->is_remote() && blobs > 1) {
     granted.descriptors = Quota::Share();
     absl::StatusOr<Quota::Share> all = connection->descriptors().Take(blobs);
     if (!all.ok()) return all.status();

@@ -30,6 +30,7 @@ Reader::~Reader() = default;
 const ObjectId& Reader::id() const { return state_->id(); }
 size_t Reader::blob_count() const { return state_->bytes().blob_count(); }
 uint64_t Reader::size() const { return state_->bytes().size(); }
+uint64_t Reader::blob_size(size_t blob) const { return state_->bytes().blob_size(blob); }
 const Metadata& Reader::metadata() const { return state_->metadata(); }
 std::string Reader::metadata_json() const { return FormatMetadata(state_->metadata()); }
 

@@ -37,4 +37,13 @@ absl::StatusOr<AcquireRequest> ReadRequest(absl::string_view id, const GetOption
   return request;
 }
 
+absl::StatusOr<AcquireRequest> WriteRequest(absl::string_view id) {
+  absl::StatusOr<ObjectId> object_id = ObjectId::Parse(id);
+  if (!object_id.ok()) return object_id.status();
+  AcquireRequest request;
+  request.access = Access::kWrite;
+  request.object_id = *std::move(object_id);
+  return request;
+}
+
 }  // namespace packice::sdk

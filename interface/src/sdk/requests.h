@@ -13,4 +13,7 @@ absl::StatusOr<AcquireRequest> CreateRequest(absl::string_view id, const CreateO
 
 absl::StatusOr<AcquireRequest> ReadRequest(absl::string_view id, const GetOptions& options);
 
+// For what takes an existing object away, from its id or altogether.
+absl::StatusOr<AcquireRequest> WriteRequest(absl::string_view id);
+
 }  // namespace packice::sdk

@@ -24,6 +24,16 @@ absl::Status SealedBytes::CheckIndex(size_t blob) const {
                    absl::StrCat("there is no blob ", blob, ", the object has ", slots_.size()));
 }
 
+uint64_t SealedBytes::blob_size(size_t blob) {
+  if (!CheckIndex(blob).ok()) return 0;
+  if (!slots_[blob].mapped.load(std::memory_order_acquire)) {
+    MutexLock lock(mutex_);
+    // Null when it was mapped just now.
+    if (object_ != nullptr) return object_->blobs()[blob]->size();
+  }
+  return slots_[blob].mapping.view().size();
+}
+
 absl::Status SealedBytes::Map(size_t blob) {
   Slot& slot = slots_[blob];
   MutexLock lock(mutex_);
@@ -40,7 +50,7 @@ absl::Status SealedBytes::Map(size_t blob) {
   }
   slot.mapped.store(true, std::memory_order_release);
 
-  if (--unmapped_ == 0 && connection_.passes_descriptors()) {
+  if (--unmapped_ == 0 && connection_.is_remote()) {
     object_.reset();
     descriptors_ = Quota::Share();
   }

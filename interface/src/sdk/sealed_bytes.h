@@ -27,6 +27,7 @@ class SealedBytes {
 
   size_t blob_count() const { return slots_.size(); }
   uint64_t size() const { return size_; }
+  uint64_t blob_size(size_t blob);  // 0 of a blob that there is not
 
   absl::StatusOr<absl::string_view> View(size_t blob);
   absl::StatusOr<size_t> Read(uint64_t offset, absl::Span<char> out, size_t blob);

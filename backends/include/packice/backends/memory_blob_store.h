@@ -44,6 +44,11 @@ struct MemoryBlobStoreOptions {
   // what the process may open when the store is made.
   absl::optional<size_t> high_water;
 
+  // How many they may hold at all: then Create is `capacity`, so that connections and whatever else
+  // the process does still find some. Nothing: three quarters of what the process may open when the
+  // store is made.
+  absl::optional<size_t> max_descriptors;
+
   // Blobs up to this size (bytes) are packed; larger ones keep a descriptor each.
   uint64_t packable_size = 64 * 1024;
 

@@ -88,7 +88,8 @@ class FileSystemPeer final : public Peer {
   const Clock& clock_;
   const std::function<void(absl::string_view)> log_;
   std::atomic<bool> stopping_{false};
-  Executor* threads_;  // peer_'s
+  std::atomic<bool> compared_{false};  // the files with the catalog, or there was no need
+  Executor* threads_;                  // peer_'s
   std::unique_ptr<LocalPeer> peer_;
 };
 

@@ -26,6 +26,10 @@ struct DecodedRequest {
 // the transport's to set.
 DecodedRequest DecodeRequest(absl::string_view line);
 
+// The same for a body that does not name its op because the transport has: of a POST to /acquire,
+// say. An empty one is an empty object; an `op` in it is ignored.
+DecodedRequest DecodeRequestAs(Op op, absl::string_view body);
+
 // Appends the reply's line, newline included, to `out`. `seq` as the request had it.
 void EncodeReply(const Reply& reply, absl::string_view seq, std::string& out);
 
@@ -51,6 +55,12 @@ std::string PeekSeq(absl::string_view line);
 // A JSON object from outside. `invalid_argument` when it is not one or is too large.
 absl::StatusOr<Metadata> ParseMetadata(absl::string_view json);
 std::string FormatMetadata(const Metadata& metadata);
+
+// An id as JSON text, as an object's metadata may hold one. `invalid_argument`.
+absl::StatusOr<ObjectId> ParseObjectId(absl::string_view json);
+
+// Any bytes as a JSON string; those that are not UTF-8 become U+FFFD.
+std::string FormatString(absl::string_view bytes);
 
 // The reply as a JSON object, without seq and newline: what --json prints.
 std::string FormatReply(const Reply& reply);

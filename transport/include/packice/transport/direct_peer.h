@@ -20,6 +20,8 @@ class DirectPeer final : public Peer {
   void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Discard(LeaseRequest request, Done<absl::Status> done) override;
   void Release(LeaseRequest request, Done<absl::Status> done) override;
+  void Lookup(LeaseRequest request, Done<absl::StatusOr<Grant>> done) override;
+  void Relocate(RelocateRequest request, Done<absl::Status> done) override;
   void Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) override;
 
   void Cancel(OperationId operation) override { peer_->Cancel(operation); }

@@ -33,6 +33,7 @@ enum class Op {
   kDiscard,
   kRelease,
   kRenew,
+  kRelocate,
   kStat,
   kList,
   kStats,
@@ -61,7 +62,7 @@ struct Request {
   Op op = Op::kStats;
   // The alternative that belongs to `op`; LeaseRequest is for both discard and release.
   absl::variant<StatsRequest, HelloRequest, AcquireRequest, SealRequest, LeaseRequest, RenewRequest,
-                StatRequest, ListRequest, std::unique_ptr<BatchRequest>>
+                RelocateRequest, StatRequest, ListRequest, std::unique_ptr<BatchRequest>>
       body;
 };
 
@@ -80,7 +81,18 @@ struct FdHandle {
   uint64_t offset = 0;
   uint64_t size = 0;
 };
-using Handle = absl::variant<FdHandle, PathDescriptor, UrlDescriptor>;
+struct PathHandle {
+  std::string path;
+  uint64_t offset = 0;  // in the file, as for FdHandle
+  uint64_t size = 0;
+  // Of a read-only descriptor of the same file that rides along, for clients that cannot open the
+  // path. Only of sealed objects, and where the transport carries descriptors.
+  absl::optional<size_t> index;
+  // Which file it is, for clients that were told over a network and may be on the same host; opaque
+  // (docs/protocol.md). Empty: it cannot be told.
+  std::string identity = {};
+};
+using Handle = absl::variant<FdHandle, PathHandle, UrlDescriptor>;
 
 struct HelloReply {
   std::string version;  // of the node
@@ -104,6 +116,9 @@ struct ReleaseReply {};
 struct RenewReply {
   absl::Duration ttl;
 };
+struct RelocateReply {
+  ObjectId object_id;  // the new one
+};
 // Of a whole node, on top of its peer's.
 struct StatsReply {
   PeerStats peer;
@@ -115,9 +130,9 @@ struct StatsReply {
 struct BatchReply;
 
 // An answer: the reply that belongs to the request's op, or why there is none.
-using Reply =
-    absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply, ReleaseReply,
-                  RenewReply, ObjectInfo, ListPage, StatsReply, std::unique_ptr<BatchReply>>;
+using Reply = absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply,
+                            ReleaseReply, RenewReply, RelocateReply, ObjectInfo, ListPage,
+                            StatsReply, std::unique_ptr<BatchReply>>;
 
 struct BatchReply {
   std::vector<Reply> responses;

@@ -36,6 +36,7 @@ class UdsPeer final : public Peer {
   void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Discard(LeaseRequest request, Done<absl::Status> done) override;
   void Release(LeaseRequest request, Done<absl::Status> done) override;
+  void Relocate(RelocateRequest request, Done<absl::Status> done) override;
   void Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) override;
   void Stat(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>> done) override;
   void List(ListRequest request, Done<absl::StatusOr<ListPage>> done) override;

@@ -16,12 +16,15 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "packice/core/peer.h"
+#include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
 
 namespace packice {
 
 struct UdsServerOptions {
   std::string path = "/tmp/packice.sock";
+  // Shared with the node's other transports. Null: the server has its own.
+  std::shared_ptr<NodeMetrics> metrics;
   size_t threads = 2;
   // Further connections get `capacity` and are closed.
   size_t max_connections = 8192;

@@ -32,6 +32,9 @@ class PeerUnderTest {
   // Moves the fake clock and runs what is due.
   virtual void Advance(absl::Duration by) = 0;
 
+  // How much time passes where a test means any time at all.
+  virtual absl::Duration LongTime() const { return absl::Hours(24 * 365); }
+
   // Moves the fake clock and lets the timers be late, where that can be arranged.
   virtual void AdvanceWithoutTimers(absl::Duration by) { Advance(by); }
 };
@@ -48,6 +51,8 @@ struct PeerParam {
   bool ids_are_utf8_only = false;      // JSON carries no other bytes
   bool sees_writable_mappings = true;  // Seal is `busy` while one is open
   bool maps_unsealed = true;           // Blob::Map before Seal
+  // Bytes that were not looked at before the lease ended can be read after it.
+  bool bytes_outlive_the_lease = true;
   // What the medium gives out, in bytes: stats count whole units of it.
   uint64_t footprint_unit = 1;
 

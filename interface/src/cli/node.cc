@@ -1,0 +1,127 @@
+#include "cli/node.h"
+
+#include <glog/logging.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "cli/room.h"
+#include "cli/text.h"
+#include "cli/token.h"
+#include "packice/peers/file_system_peer.h"
+#include "packice/peers/memory_peer.h"
+
+namespace packice::cli {
+namespace {
+
+void LogWarning(absl::string_view line) { LOG(WARNING) << line; }
+
+}  // namespace
+
+Node::~Node() = default;
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Start(const ServeArgs& args, EventSink& sink) {
+  std::unique_ptr<Node> node(new Node);
+  if (absl::Status status = node->OpenPeer(args, sink); !status.ok()) return status;
+  node->metrics_ = std::make_shared<NodeMetrics>();
+  if (absl::Status status = node->Listen(args); !status.ok()) return status;
+  return node;
+}
+
+absl::Status Node::OpenPeer(const ServeArgs& args, EventSink& sink) {
+  const absl::StatusOr<Room> room = RoomOf(args);
+  if (!room.ok()) return room.status();
+  LOG(INFO) << "packice " << PACKICE_VERSION << " starts: a " << args.impl << " node of "
+            << SizeText(room->bytes) << room->reason;
+  if (args.impl == "mem") {
+    LocalPeerOptions options;
+    options.capacity = room->bytes;
+    options.events = &sink;
+    options.log = LogWarning;
+    peer_ = MakeMemoryPeer(std::move(options));
+    return absl::OkStatus();
+  }
+  FileSystemPeerOptions options;
+  options.directory = args.data;
+  options.capacity = room->bytes;
+  options.verify_reads = args.verify_reads;
+  options.events = &sink;
+  options.log = LogWarning;
+  auto peer = FileSystemPeer::Open(std::move(options));
+  if (!peer.ok()) return peer.status();
+  peer_ = *std::move(peer);
+  return absl::OkStatus();
+}
+
+absl::Status Node::Listen(const ServeArgs& args) {
+  for (const std::string& transport : args.transports) {
+    const bool socket = transport == "uds";
+    if (socket ? uds_ != nullptr : http_ != nullptr) continue;  // named twice
+    absl::Status status = socket ? ListenOnSocket(args) : ListenOnHttp(args);
+    if (!status.ok()) return status;
+    const std::string address = socket ? absl::StrCat("unix:", uds_->path()) : http_->url();
+    absl::StrAppend(&addresses_, addresses_.empty() ? "" : " ", address);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Node::ListenOnSocket(const ServeArgs& args) {
+  UdsServerOptions options;
+  options.path = args.socket;
+  options.threads = args.threads;
+  options.max_connections = args.max_connections;
+  options.version = PACKICE_VERSION;
+  options.metrics = metrics_;
+  options.log = LogWarning;
+  auto server = UdsServer::Start(*peer_, options);
+  if (!server.ok()) return server.status();
+  uds_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+absl::Status Node::ListenOnHttp(const ServeArgs& args) {
+  HttpServerOptions options;
+  options.host = args.host;
+  options.port = args.port;
+  options.insecure = args.insecure;
+  if (!args.token_file.empty()) {
+    absl::StatusOr<std::string> token = ReadToken(args.token_file);
+    if (!token.ok()) return token.status();
+    options.token = *std::move(token);
+    if (IsOpenToOthers(args.token_file)) {
+      LOG(WARNING) << "other users may read the token file " << args.token_file;
+    }
+  }
+  options.tls_cert = args.tls_cert;
+  options.tls_key = args.tls_key;
+  options.threads = args.threads;
+  options.max_connections = args.max_connections;
+  options.max_in_flight = args.max_in_flight;
+  options.max_header_bytes = args.max_header_bytes;
+  options.max_put_bytes = args.max_body;
+  options.max_body_bytes = std::min<uint64_t>(args.max_body, options.max_body_bytes);
+  options.idle_timeout = args.idle_timeout;
+  options.header_timeout = args.header_timeout;
+  options.stall_timeout = args.stall_timeout;
+  options.version = PACKICE_VERSION;
+  options.metrics = metrics_;
+  options.log = LogWarning;
+  auto server = HttpServer::Start(*peer_, options);
+  if (!server.ok()) return server.status();
+  http_ = *std::move(server);
+  return absl::OkStatus();
+}
+
+void Node::Drain(absl::Duration grace) {
+  std::thread http([&] {
+    if (http_ != nullptr) http_->Drain(grace);
+  });
+  if (uds_ != nullptr) uds_->Drain(grace);
+  http.join();
+  http_.reset();
+  uds_.reset();
+  peer_.reset();
+}
+
+}  // namespace packice::cli

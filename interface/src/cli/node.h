@@ -1,0 +1,49 @@
+// A node put together: what keeps its objects, the peer over it, the servers in front.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "cli/commands.h"
+#include "packice/core/event_sink.h"
+#include "packice/core/peer.h"
+#include "packice/transport/http_server.h"
+#include "packice/transport/node_metrics.h"
+#include "packice/transport/uds_server.h"
+
+namespace packice::cli {
+
+// For one thread; logs through glog. Stops at once when it goes, if it was not drained.
+class Node {
+ public:
+  // Serves when it returns. A durable node is recovered first, which blocks for that long. `sink`
+  // outlives the node. Errors are those of the peer and of the servers.
+  static absl::StatusOr<std::unique_ptr<Node>> Start(const ServeArgs& args, EventSink& sink);
+  ~Node();
+
+  // "unix:/tmp/packice.sock http://127.0.0.1:8080", in the order that the transports were asked
+  // for.
+  const std::string& addresses() const { return addresses_; }
+
+  // Takes no more connections and answers what was asked, on all transports at the same time; then
+  // closes what keeps the objects. Blocks, at most `grace` for the clients.
+  void Drain(absl::Duration grace);
+
+ private:
+  Node() = default;
+  absl::Status OpenPeer(const ServeArgs& args, EventSink& sink);
+  absl::Status Listen(const ServeArgs& args);
+  absl::Status ListenOnSocket(const ServeArgs& args);
+  absl::Status ListenOnHttp(const ServeArgs& args);
+
+  std::unique_ptr<Peer> peer_;
+  std::shared_ptr<NodeMetrics> metrics_;
+  std::unique_ptr<UdsServer> uds_;
+  std::unique_ptr<HttpServer> http_;
+  std::string addresses_;
+};
+
+}  // namespace packice::cli

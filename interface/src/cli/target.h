@@ -1,0 +1,16 @@
+// Which node a command talks to, and how.
+#pragma once
+
+#include <string>
+
+namespace packice::cli {
+
+struct Target {
+  std::string address;
+  // HTTP: a file with the node's token, and one with the certificates to trust. Empty: the token of
+  // PACKICE_TOKEN, if any, and the system's certificates.
+  std::string token_file;
+  std::string ca_file;
+};
+
+}  // namespace packice::cli

@@ -1,0 +1,131 @@
+// The threads of a server, each with an event loop of its own and the connections that belong to
+// it. A connection lives on one worker for life, so that it needs no lock.
+//
+// Owned by one server; thread-safe unless it says otherwise. `Connection` is shared_ptr-owned and
+// has Start and Close, both called on its worker's thread; it tells its end by calling Remove.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "packice/core/clock.h"
+#include "packice/core/latch.h"
+#include "packice/core/mutex.h"
+#include "sigpipe.h"
+
+namespace packice {
+
+template <typename Connection>
+class WorkerPool {
+ public:
+  struct Worker {
+    boost::asio::io_context context{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work =
+        boost::asio::make_work_guard(context);
+    std::set<std::shared_ptr<Connection>> connections;  // touched on the worker's thread
+    std::atomic<size_t> load{0};
+    std::thread thread;
+  };
+
+  explicit WorkerPool(size_t threads) {
+    for (size_t i = 0; i < std::max<size_t>(1, threads); ++i) {
+      workers_.push_back(std::make_unique<Worker>());
+    }
+  }
+  // Stop has been called, or Run never was.
+  ~WorkerPool() = default;
+
+  void Run() {
+    for (auto& worker : workers_) {
+      worker->thread = std::thread([&context = worker->context] {
+        BlockSigpipe();
+        context.run();
+      });
+    }
+  }
+
+  // Closes every connection and waits for the last one to come to its end, also for answers of a
+  // peer that are on their way; then ends the threads. Nothing may be added any more.
+  void Stop() {
+    if (!workers_[0]->thread.joinable()) return;
+    OnEach([](Connection& connection) { connection.Close(); });
+    WaitUntilNone(absl::InfiniteDuration());
+    for (auto& worker : workers_) worker->context.stop();
+    for (auto& worker : workers_) worker->thread.join();
+  }
+
+  // The first one's loop is where a server accepts.
+  Worker& first() { return *workers_[0]; }
+  const std::vector<std::unique_ptr<Worker>>& workers() { return workers_; }
+
+  Worker& LeastLoaded() {
+    Worker* best = workers_[0].get();
+    for (auto& worker : workers_) {
+      if (worker->load < best->load) best = worker.get();
+    }
+    return *best;
+  }
+
+  void Add(Worker& worker, std::shared_ptr<Connection> connection) {
+    ++size_;
+    ++worker.load;
+    boost::asio::post(worker.context, [&worker, connection = std::move(connection)] {
+      worker.connections.insert(connection);
+      connection->Start();
+    });
+  }
+
+  // On the worker's thread.
+  void Remove(Worker& worker, Connection* connection) {
+    worker.connections.erase(connection->shared_from_this());
+    --worker.load;
+    MutexLock lock(mutex_);
+    if (--size_ == 0) none_left_.NotifyAll();
+  }
+
+  uint64_t size() const { return size_; }
+
+  // Runs on each worker's thread for all of its connections. Blocks until every worker has done it.
+  void OnEach(std::function<void(Connection&)> action) {
+    for (auto& worker : workers_) {
+      Latch done;
+      boost::asio::post(worker->context, [worker = worker.get(), &action, &done] {
+        const auto connections = worker->connections;
+        for (const auto& connection : connections) action(*connection);
+        done.Set();
+      });
+      done.Wait();
+    }
+  }
+
+  // Blocks until there is no connection any more, at most `patience`.
+  void WaitUntilNone(absl::Duration patience) {
+    const Instant deadline = Clock::System().Now() + patience;
+    MutexLock lock(mutex_);
+    while (size_ > 0) {
+      const absl::Duration left = deadline - Clock::System().Now();
+      if (left <= absl::ZeroDuration()) return;
+      none_left_.WaitFor(mutex_, std::min(left, absl::Hours(1)));
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<uint64_t> size_{0};
+  Mutex mutex_;
+  CondVar none_left_;
+};
+
+}  // namespace packice
