@@ -67,6 +67,11 @@ class LocalPeer::Engine {
     ObjectId object_id;
     uint64_t incarnation;
   };
+  // One that has expired and is still in the archive.
+  struct Removal {
+    Place place;
+    uint64_t bytes;  // of room that it makes
+  };
   // How far an acquire got under the stripe's lock.
   struct Attempt {
     enum Result {
@@ -87,7 +92,7 @@ class LocalPeer::Engine {
     std::vector<std::shared_ptr<Object>> closed;  // objects that nobody uses any more
     std::vector<ObjectId> dues;  // who waits for these is tried again once all is reaped
     std::vector<Place> checks;
-    std::vector<Place> removals;  // of what has expired and is still in the archive
+    std::vector<Removal> removals;
 
     bool empty() const {
       return attempts.empty() && garbage.empty() && closed.empty() && dues.empty() &&
@@ -109,17 +114,17 @@ class LocalPeer::Engine {
   void StartCreate(Waiter waiter, Attempt attempt);
   // What this leaves to do goes to `aftermath`, so that however many wait, one that fails does not
   // answer the next one from within.
-  void Settle(Waiter waiter, Attempt attempt, Aftermath& aftermath);
+  void Settle(Waiter& waiter, Attempt& attempt, Aftermath& aftermath);
   absl::StatusOr<Grant> FinishCreate(const AcquireRequest& request, Grant grant,
                                      Aftermath& aftermath);
   absl::StatusOr<Object::Blobs> MakeBlobs(const AcquireRequest& request);
 
   // --- Seal.
 
-  absl::StatusOr<Sealing> BeginSeal(const SealRequest& request);
+  absl::Status BeginSeal(const SealRequest& request, Sealing& sealing);
   absl::Status Freeze(const SealRequest& request, Sealing& sealing);
   absl::StatusOr<std::string> Commit(const Sealing& sealing, const Metadata& metadata);
-  absl::StatusOr<Sealed> FinishSeal(const SealRequest& request, Sealing sealing);
+  absl::StatusOr<Sealed> FinishSeal(const SealRequest& request, Sealing& sealing);
 
   // --- How leases and objects end.
 
@@ -151,7 +156,11 @@ class LocalPeer::Engine {
   // who want to read it then wait for the next one.
   void Wake(Stripe& stripe, const ObjectId& object_id, Aftermath& aftermath)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
-  void Finish(Aftermath aftermath);
+  // Leaves `aftermath` empty.
+  void Finish(Aftermath& aftermath) {
+    if (!aftermath.empty()) FinishAll(aftermath);
+  }
+  void FinishAll(Aftermath& aftermath);
   void FinishOnMedium(Aftermath& aftermath);
   // Answers those of the waiters that still wait.
   void EndWaits(const std::vector<WaitTable::Place>& places, ErrorKind kind,
@@ -162,7 +171,7 @@ class LocalPeer::Engine {
   void ExpireObject(const Place& place);
   // Takes the next expired object out of the archive. False when there is none to begin with.
   bool RemoveExpired();
-  void RemoveExpired(const Place& place);
+  void RemoveExpired(const Removal& removal);
   // Destroys what others left to be destroyed. False when there was nothing.
   bool Bury();
 
@@ -200,7 +209,7 @@ class LocalPeer::Engine {
   }
   // Whether evicting all that may be evicted would make room for `bytes`.
   bool CanMakeRoom(uint64_t bytes);
-  // Waits for a removal that others are at, if they all together make room for `bytes`.
+  // Waits for a removal that others are at, if all of these together make room for `bytes`.
   bool AwaitRoom(uint64_t bytes);
   void RemovalBegins(uint64_t bytes) { coming_.fetch_add(bytes, std::memory_order_relaxed); }
   void RemovalEnds(uint64_t bytes);
@@ -254,15 +263,15 @@ class LocalPeer::Engine {
   absl::btree_set<Record*, SoonerOver> expirations_ ABSL_GUARDED_BY(expirations_mutex_);
   std::atomic<bool> any_expirations_{false};
 
-  // What is handed to the executor in no particular order, so that whoever needs room can do it
-  // before its turn.
-  Mutex backlog_mutex_;
-  std::vector<Place> expired_ ABSL_GUARDED_BY(backlog_mutex_);
-  std::vector<std::unique_ptr<Record>> garbage_ ABSL_GUARDED_BY(backlog_mutex_);
+  // What the executor is to destroy and to remove. Whoever needs room does it before its turn.
+  Mutex garbage_mutex_;
+  std::vector<std::unique_ptr<Record>> garbage_ ABSL_GUARDED_BY(garbage_mutex_);
 
   Mutex room_mutex_;
   CondVar room_changed_;
-  std::atomic<uint64_t> coming_{0};  // bytes whose removal somebody is at; falls under room_mutex_
+  std::vector<Removal> expired_ ABSL_GUARDED_BY(room_mutex_);
+  // Bytes of `expired_`, and of what somebody is at removing. Falls under room_mutex_.
+  std::atomic<uint64_t> coming_{0};
 
   // For List: how often an object has moved, and a way to keep it from moving.
   std::atomic<uint64_t> moves_{0};

@@ -190,14 +190,18 @@ absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Stripe& stripe, Record& reco
 }
 
 void LocalPeer::Engine::StartCreate(Waiter waiter, Attempt attempt) {
-  OnMedium([this, waiter = std::move(waiter), attempt = std::move(attempt)]() mutable {
+  const auto create = [this](Waiter& creator, Attempt& started) {
     Aftermath aftermath;
-    Settle(std::move(waiter), std::move(attempt), aftermath);
-    Finish(std::move(aftermath));
+    Settle(creator, started, aftermath);
+    Finish(aftermath);
+  };
+  if (executor_ == nullptr) return create(waiter, attempt);
+  OnMedium([create, waiter = std::move(waiter), attempt = std::move(attempt)]() mutable {
+    create(waiter, attempt);
   });
 }
 
-void LocalPeer::Engine::Settle(Waiter waiter, Attempt attempt, Aftermath& aftermath) {
+void LocalPeer::Engine::Settle(Waiter& waiter, Attempt& attempt, Aftermath& aftermath) {
   if (attempt.result == Attempt::kStarted) {
     attempt.answer = FinishCreate(waiter.request, *std::move(attempt.answer), aftermath);
   }

@@ -62,7 +62,7 @@ absl::Status LocalPeer::Engine::Release(const LeaseRequest& request) {
   if (leases_->Remove(request.lease_id).has_value()) {
     Aftermath aftermath;
     LeaseEnded(*lease, request.operation, /*expired=*/false, aftermath);
-    Finish(std::move(aftermath));
+    Finish(aftermath);
   }
   return absl::OkStatus();
 }
@@ -186,15 +186,15 @@ void LocalPeer::Engine::Wake(Stripe& stripe, const ObjectId& object_id, Aftermat
   }
 }
 
-void LocalPeer::Engine::Finish(Aftermath aftermath) {
-  while (!aftermath.empty()) {
+void LocalPeer::Engine::FinishAll(Aftermath& aftermath) {
+  do {
     Aftermath next;
     FinishOnMedium(aftermath);
     for (auto& [waiter, attempt] : aftermath.attempts) {
       if (attempt.result == Attempt::kStarted && executor_ != nullptr) {
         StartCreate(std::move(waiter), std::move(attempt));
       } else {
-        Settle(std::move(waiter), std::move(attempt), next);
+        Settle(waiter, attempt, next);
       }
     }
     for (const ObjectId& object_id : aftermath.dues) {
@@ -204,22 +204,23 @@ void LocalPeer::Engine::Finish(Aftermath aftermath) {
       Wake(stripe, object_id, next);
     }
     aftermath = std::move(next);
-  }
+  } while (!aftermath.empty());
 }
 
 void LocalPeer::Engine::FinishOnMedium(Aftermath& aftermath) {
   if (executor_ != nullptr && !aftermath.garbage.empty()) {
     {
-      MutexLock lock(backlog_mutex_);
+      MutexLock lock(garbage_mutex_);
       for (auto& record : aftermath.garbage) garbage_.push_back(std::move(record));
     }
     OnMedium([this] { Bury(); });
   }
   aftermath.garbage.clear();
-  for (Place& place : aftermath.removals) {
+  for (Removal& removal : aftermath.removals) {
     {
-      MutexLock lock(backlog_mutex_);
-      expired_.push_back(std::move(place));
+      MutexLock lock(room_mutex_);
+      expired_.push_back(std::move(removal));
+      room_changed_.NotifyAll();
     }
     OnMedium([this] { RemoveExpired(); });
   }
@@ -254,7 +255,7 @@ void LocalPeer::Engine::EndSession(SessionId session) {
   for (const Lease& lease : leases_->RemoveSession(session)) {
     LeaseEnded(lease, OperationId::kNone, /*expired=*/false, aftermath);
   }
-  Finish(std::move(aftermath));
+  Finish(aftermath);
 }
 
 Instant LocalPeer::Engine::RunDue() {
@@ -266,7 +267,7 @@ Instant LocalPeer::Engine::RunDue() {
       expired_leases_.fetch_add(1, std::memory_order_relaxed);
       LeaseEnded(lease, OperationId::kNone, /*expired=*/true, aftermath);
     }
-    Finish(std::move(aftermath));
+    Finish(aftermath);
     if (expired.size() < kReapBatch) break;
   }
   EndWaits(waits_.DueBy(now), ErrorKind::kTimeout, " took longer than it was given");

@@ -79,7 +79,7 @@ void LocalPeer::Engine::CheckObject(const Place& place) {
       Rest(stripe, record, aftermath);
     }
   }
-  Finish(std::move(aftermath));
+  Finish(aftermath);
 }
 
 void LocalPeer::Engine::FailWaiters(const ObjectId& object_id, const absl::Status& status,

@@ -43,7 +43,7 @@ void LocalPeer::Engine::Relocate(RelocateRequest request, Done<absl::Status> don
       RunDue();
       continue;
     }
-    Finish(std::move(aftermath));
+    Finish(aftermath);
     if (!commits) return std::move(done)(status);
     return OnMedium(
         [this, request = std::move(request), lease = *std::move(lease),
@@ -130,7 +130,7 @@ absl::Status LocalPeer::Engine::FinishRelocate(const RelocateRequest& request, c
       Rest(from, record, aftermath);
     }
   }
-  Finish(std::move(aftermath));
+  Finish(aftermath);
   return status;
 }
 

@@ -81,7 +81,7 @@ void LocalPeer::Engine::Discard(LeaseRequest request, Done<absl::Status> done) {
     Unlease(stripe, *record, aftermath);
     return absl::OkStatus();
   }();
-  Finish(std::move(aftermath));
+  Finish(aftermath);
   if (archived == nullptr) return std::move(done)(status);
   OnMedium([this, request = std::move(request), lease = *std::move(lease),
             archived = std::move(archived), done = std::move(done)]() mutable {
@@ -112,7 +112,7 @@ absl::Status LocalPeer::Engine::FinishDiscard(const LeaseRequest& request, const
   // The bytes go here, so that whoever hears that they are gone finds their room.
   object.reset();
   aftermath.garbage.clear();
-  Finish(std::move(aftermath));
+  Finish(aftermath);
   return status;
 }
 
@@ -126,37 +126,38 @@ void LocalPeer::Engine::ExpireObject(const Place& place) {
     ForgetExpiration(*record);
     const bool live = stripe.Find(place.object_id) == record;
     // Nobody sees it from now on, whether the archive can let go of it or not.
-    if (record->archived) aftermath.removals.push_back(place);
+    if (record->archived) {
+      const uint64_t bytes = record->leases == 0 ? record->charged : 0;
+      RemovalBegins(bytes);
+      aftermath.removals.push_back({place, bytes});
+    }
     if (live) {
       expired_objects_.fetch_add(1, std::memory_order_relaxed);
       Retire(stripe, *record, EventKind::kExpired, OperationId::kNone, aftermath);
     }
   }
-  Finish(std::move(aftermath));
+  Finish(aftermath);
 }
 
 bool LocalPeer::Engine::RemoveExpired() {
-  Place place;
+  Removal removal;
   {
-    MutexLock lock(backlog_mutex_);
+    MutexLock lock(room_mutex_);
     if (expired_.empty()) return false;
-    place = std::move(expired_.back());
+    removal = std::move(expired_.back());
     expired_.pop_back();
   }
-  RemoveExpired(place);
+  RemoveExpired(removal);
   return true;
 }
 
-void LocalPeer::Engine::RemoveExpired(const Place& place) {
+void LocalPeer::Engine::RemoveExpired(const Removal& removal) {
+  const Place& place = removal.place;
   Stripe& stripe = objects_.StripeOf(place.object_id);
   std::shared_ptr<Object> object;
-  uint64_t bytes = 0;
   {
     MutexLock lock(stripe.mutex);
-    const Record& record = *stripe.Find(place.object_id, place.incarnation);
-    object = ObjectOf(record);
-    if (record.leases == 0) bytes = record.charged;
-    RemovalBegins(bytes);
+    object = ObjectOf(*stripe.Find(place.object_id, place.incarnation));
   }
   const absl::Status status = archive_->Remove(place.incarnation, *object);
   std::unique_ptr<Record> garbage;
@@ -169,8 +170,7 @@ void LocalPeer::Engine::RemoveExpired(const Place& place) {
       WatchExpiration(record);
     } else {
       record.archived = false;
-      // It may be leased, and not have been opened since: then its holders have the bytes.
-      if (record.leases == 0) {
+      if (record.leases == 0) {  // otherwise its last holder ends it
         Credit(record.charged);
         garbage = std::move(detached->second);
         stripe.detached.erase(detached);
@@ -184,13 +184,13 @@ void LocalPeer::Engine::RemoveExpired(const Place& place) {
   }
   object.reset();
   garbage.reset();
-  RemovalEnds(bytes);
+  RemovalEnds(removal.bytes);
 }
 
 bool LocalPeer::Engine::Bury() {
   std::vector<std::unique_ptr<Record>> garbage;
   {
-    MutexLock lock(backlog_mutex_);
+    MutexLock lock(garbage_mutex_);
     garbage.swap(garbage_);
   }
   return !garbage.empty();

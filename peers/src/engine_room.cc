@@ -45,7 +45,7 @@ absl::Status LocalPeer::Engine::Reserve(uint64_t bytes, OperationId operation) {
 }
 
 absl::StatusOr<bool> LocalPeer::Engine::MakeRoom(uint64_t bytes, OperationId operation) {
-  if (archive_ != nullptr && (AwaitRoom(bytes) || RemoveExpired())) return true;
+  if (archive_ != nullptr && (RemoveExpired() || AwaitRoom(bytes))) return true;
   if (CanMakeRoom(bytes)) {
     const absl::StatusOr<uint64_t> evicted = EvictOne(operation);
     if (evicted.ok()) return true;
@@ -72,6 +72,7 @@ bool LocalPeer::Engine::CanMakeRoom(uint64_t bytes) {
 bool LocalPeer::Engine::AwaitRoom(uint64_t bytes) {
   if (coming_.load(std::memory_order_relaxed) == 0) return false;
   MutexLock lock(room_mutex_);
+  if (!expired_.empty()) return true;  // it came just now, and nobody may be free to remove it
   const uint64_t coming = coming_.load(std::memory_order_relaxed);
   const uint64_t used = used_.load(std::memory_order_relaxed);
   if (coming == 0 || used - std::min(used, coming) > *capacity_ - bytes) return false;
@@ -107,7 +108,7 @@ absl::StatusOr<uint64_t> LocalPeer::Engine::EvictOne(OperationId operation) {
       }
     }
     if (object == nullptr) {
-      Finish(std::move(aftermath));
+      Finish(aftermath);
       return bytes;
     }
     return FinishEviction(*victim, std::move(object), bytes, operation);
@@ -141,7 +142,7 @@ absl::StatusOr<uint64_t> LocalPeer::Engine::FinishEviction(const Victim& victim,
   const bool shared = std::any_of(blobs.begin(), blobs.end(),
                                   [](const std::weak_ptr<Blob>& blob) { return !blob.expired(); });
   RemovalEnds(bytes);
-  Finish(std::move(aftermath));
+  Finish(aftermath);
   if (!status.ok()) {
     log_(absl::StrCat("object ", victim.object_id.ToQuoted(),
                       " cannot be evicted: ", status.message()));
@@ -162,7 +163,9 @@ bool LocalPeer::Engine::MakeMediumRoom(uint64_t bytes, uint64_t& freed, Operatio
 
 void LocalPeer::Engine::Trim() {
   while (IsFull() && !stopping_.load(std::memory_order_relaxed)) {
-    if (!EvictOne(OperationId::kNone).ok()) return;
+    if (AnythingDue()) RunDue();
+    const absl::StatusOr<bool> more = MakeRoom(0, OperationId::kNone);
+    if (!more.ok() || !*more) return;
   }
 }
 

@@ -32,16 +32,16 @@ absl::Status Abandoned() {
 }  // namespace
 
 void LocalPeer::Engine::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
-  absl::StatusOr<Sealing> begun = BeginSeal(request);
-  if (!begun.ok()) return std::move(done)(begun.status());
-  OnMedium([this, request = std::move(request), sealing = *std::move(begun),
-            done = std::move(done)]() mutable {
-    std::move(done)(FinishSeal(request, std::move(sealing)));
-  });
+  Sealing sealing;
+  if (absl::Status begun = BeginSeal(request, sealing); !begun.ok()) {
+    return std::move(done)(std::move(begun));
+  }
+  if (executor_ == nullptr) return std::move(done)(FinishSeal(request, sealing));
+  OnMedium([this, request = std::move(request), sealing = std::move(sealing),
+            done = std::move(done)]() mutable { std::move(done)(FinishSeal(request, sealing)); });
 }
 
-absl::StatusOr<LocalPeer::Engine::Sealing> LocalPeer::Engine::BeginSeal(
-    const SealRequest& request) {
+absl::Status LocalPeer::Engine::BeginSeal(const SealRequest& request, Sealing& sealing) {
   if (request.size.value_or(0) > uint64_t{std::numeric_limits<int64_t>::max()}) {
     return MakeError(ErrorKind::kInvalidArgument, "a blob has at most 2^63 - 1 bytes");
   }
@@ -61,13 +61,12 @@ absl::StatusOr<LocalPeer::Engine::Sealing> LocalPeer::Engine::BeginSeal(
     return MakeError(ErrorKind::kBusy, "the object is being sealed by another request");
   }
   record->phase = Phase::kSealing;
-  Sealing sealing;
   sealing.lease = *std::move(lease);
   sealing.object = record->object;
   sealing.ttl = record->custody->ttl;
   sealing.growing = record->custody->growing;
   sealing.charged = record->charged;
-  return sealing;
+  return absl::OkStatus();
 }
 
 absl::Status LocalPeer::Engine::Freeze(const SealRequest& request, Sealing& sealing) {
@@ -122,7 +121,7 @@ absl::StatusOr<std::string> LocalPeer::Engine::Commit(const Sealing& sealing,
   return rest;
 }
 
-absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request, Sealing sealing) {
+absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request, Sealing& sealing) {
   absl::Status status = Freeze(request, sealing);
   if (!status.ok()) Credit(sealing.reserved);
 
@@ -162,7 +161,7 @@ absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request,
       Rest(stripe, record, aftermath);
     }
   }
-  Finish(std::move(aftermath));
+  Finish(aftermath);
   if (!status.ok()) return status;
   if (archive_ != nullptr && IsFull()) Trim();
   return Sealed{sealing.lease.object_id, sealing.object->size()};

@@ -143,5 +143,18 @@ TEST_F(ArchiveRoomTest, WhatIsAboveTheCapacityAtTheStartIsEvictedOldestFirst) {
   EXPECT_EQ(Stats().bytes, 800u);
 }
 
+TEST_F(ArchiveRoomTest, WhatExpiredBeforeTheStartMakesRoomForTheRest) {
+  ASSERT_THAT(Put("a", Bytes(400)), IsOk());
+  ASSERT_THAT(Put("b", Bytes(400), absl::Seconds(10)), IsOk());
+  capacity_ = 500;
+  clock_.Advance(absl::Seconds(11));
+  Start();
+  AwaitIdle();
+  EXPECT_THAT(Ids(), ElementsAre("a"));
+  EXPECT_EQ(Stats().evictions, 0u);
+  EXPECT_EQ(Stats().expired_objects, 1u);
+  EXPECT_EQ(Stats().bytes, 400u);
+}
+
 }  // namespace
 }  // namespace packice

@@ -160,11 +160,14 @@ class Peer {
 
   // Freezes bytes and metadata; the lease then pins the object like a READ lease.
   // `permission_denied` unless it is a CREATE lease; `already_exists` when it has sealed before;
-  // `busy` while a writable mapping is open, and the object is then as before; `lease_expired`.
+  // `busy` while a writable mapping is open or another request seals it; `capacity` or `io` when
+  // the medium does not take it: the object is then as before; `lease_expired`.
   virtual void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) = 0;
 
   // Takes the object away and ends the lease. The id is free at once; holders of READ leases keep
-  // the bytes. `permission_denied` unless it is a CREATE or WRITE lease; `lease_expired`.
+  // the bytes. `permission_denied` unless it is a CREATE or WRITE lease; `busy` while another
+  // request seals or changes the object; `lease_expired`; `io` or `capacity` when a durable medium
+  // does not let go of it, and then nothing has changed.
   virtual void Discard(LeaseRequest request, Done<absl::Status> done) = 0;
 
   // Ends the lease; of an unsealed CREATE lease also the object. Idempotent: a lease that is over
@@ -175,7 +178,8 @@ class Peer {
   // Gives the object another id and ends the lease; the bytes do not move. `permission_denied`
   // unless it is a WRITE lease; `busy` while others hold leases on the object, or `to` is being
   // created; `already_exists` for a sealed object of that id; `lease_expired`; `unsupported` where
-  // a peer cannot. On failure the lease goes on.
+  // a peer cannot; `io` or `capacity` when a durable medium does not take it. On failure the lease
+  // goes on.
   virtual void Relocate(RelocateRequest request, Done<absl::Status> done);
 
   // Gives the lease a TTL from now on; it no longer belongs to its session. Answers the TTL.

@@ -89,7 +89,7 @@ class FileSystemPeer final : public Peer {
   const std::function<void(absl::string_view)> log_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> compared_{false};  // the files with the catalog, or there was no need
-  Executor* threads_;  // peer_'s
+  Executor* threads_;                  // peer_'s
   std::unique_ptr<LocalPeer> peer_;
 };
 
