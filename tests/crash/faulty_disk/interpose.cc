@@ -29,7 +29,6 @@ namespace {
 int OpenFile(int at, const char* path, int flags, mode_t mode) {
   const auto real = [&] { return static_cast<int>(syscall(SYS_openat, at, path, flags, mode)); };
   Disk* const disk = Disk::Get();
-  // Reading is nobody's concern, and most of what a process opens.
   return disk == nullptr ? real() : disk->Open(at, path, flags, real);
 }
 
