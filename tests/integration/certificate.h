@@ -1,19 +1,12 @@
-// A certificate for a node that is tried over TLS.
+// A self-signed certificate for "localhost" that is good for an hour, and its key.
 #pragma once
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-
-#include <cstdio>
 #include <memory>
 #include <string>
 
-#include "gtest/gtest.h"
-
 namespace packice {
 
+// What a C library made and frees.
 template <typename T, void (*Free)(T*)>
 struct Freer {
   void operator()(T* t) const { Free(t); }
@@ -21,25 +14,7 @@ struct Freer {
 template <typename T, void (*Free)(T*)>
 using Owned = std::unique_ptr<T, Freer<T, Free>>;
 
-// A self-signed certificate and its key, as PEM files.
-inline void MakeCertificate(const std::string& cert_file, const std::string& key_file) {
-  const Owned<EVP_PKEY, EVP_PKEY_free> key(EVP_EC_gen("P-256"));
-  const Owned<X509, X509_free> cert(X509_new());
-  ASN1_INTEGER_set(X509_get_serialNumber(cert.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(cert.get()), -60);
-  X509_gmtime_adj(X509_getm_notAfter(cert.get()), 3600);
-  X509_set_pubkey(cert.get(), key.get());
-  X509_NAME* name = X509_get_subject_name(cert.get());
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("localhost"), -1, -1, 0);
-  X509_set_issuer_name(cert.get(), name);
-  ASSERT_GT(X509_sign(cert.get(), key.get(), EVP_sha256()), 0);
-  FILE* file = std::fopen(cert_file.c_str(), "w");
-  PEM_write_X509(file, cert.get());
-  std::fclose(file);
-  file = std::fopen(key_file.c_str(), "w");
-  PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(file);
-}
+// As PEM files, which it makes.
+void MakeCertificate(const std::string& cert_file, const std::string& key_file);
 
 }  // namespace packice

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "certificate.h"
 #include "http_node_test.h"
-#include "test_certificate.h"
 
 namespace packice {
 namespace {

@@ -1,25 +1,14 @@
-#include "test_certificate.h"
+#include "certificate.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include <cstdio>
-#include <memory>
 
 #include "gtest/gtest.h"
 
 namespace packice {
-namespace {
-
-template <typename T, void (*Free)(T*)>
-struct Freer {
-  void operator()(T* t) const { Free(t); }
-};
-template <typename T, void (*Free)(T*)>
-using Owned = std::unique_ptr<T, Freer<T, Free>>;
-
-}  // namespace
 
 void MakeCertificate(const std::string& cert_file, const std::string& key_file) {
   const Owned<EVP_PKEY, EVP_PKEY_free> key(EVP_EC_gen("P-256"));
