@@ -120,7 +120,8 @@ TEST_F(HttpCrowd, AClientThatNeverReadsIsCutOffAndTakesLittleMemory) {
     EXPECT_TRUE(cut_off) << what;
     EXPECT_TRUE(Has(filled)) << what << ", while the client is still there";
   }
-  EXPECT_LT(node().PrivateBytes() - memory, (16 << 20) * kSlowdown);
+  // A sanitizer keeps what is freed for a while.
+  if (kSlowdown == 1) EXPECT_LT(node().PrivateBytes() - memory, 16 << 20);
 }
 
 // ---- Many ----
