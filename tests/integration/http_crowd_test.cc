@@ -121,7 +121,9 @@ TEST_F(HttpCrowd, AClientThatNeverReadsIsCutOffAndTakesLittleMemory) {
     EXPECT_TRUE(Has(filled)) << what << ", while the client is still there";
   }
   // A sanitizer keeps what is freed for a while.
-  if (kSlowdown == 1) EXPECT_LT(node().PrivateBytes() - memory, 16 << 20);
+  if (kSlowdown == 1) {
+    EXPECT_LT(node().PrivateBytes() - memory, 16 << 20);
+  }
 }
 
 // ---- Many ----
