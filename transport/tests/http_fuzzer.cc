@@ -34,13 +34,15 @@ struct Message {
   int status = 0;  // of a failure
 };
 
-// The first requests in the text, which comes in pieces of `step` bytes.
+constexpr size_t kMessages = 8;
+
+// The first kMessages requests in the text, which comes in pieces of `step` bytes.
 std::vector<Message> Parse(absl::string_view text, size_t step) {
   std::vector<Message> messages(1);
   HttpParser parser(2048, 512);
   std::vector<absl::string_view> pieces;
   std::string pending;
-  while (!text.empty() && messages.size() < 8) {
+  while (!text.empty()) {
     const size_t n = std::min(step, text.size());
     pending.append(text.data(), n);
     text.remove_prefix(n);
@@ -62,6 +64,7 @@ std::vector<Message> Parse(absl::string_view text, size_t step) {
       }
       if (message.phase != HttpParser::Phase::kHead) message.request = parser.request();
       if (message.phase == HttpParser::Phase::kDone) {
+        if (messages.size() == kMessages) return messages;
         parser.Next();
         messages.emplace_back();
       } else if (more == 0 && before == parser.phase()) {

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "gtest/gtest.h"
 #include "packice/core/mutex.h"
@@ -97,6 +100,16 @@ class ScriptedHttpServer {
     }
     return found;
   }
+  // Until such a request has come, or ten seconds are over.
+  bool AwaitRequest(const std::string& method, const std::string& target) const {
+    const absl::Time deadline = absl::Now() + absl::Seconds(10);
+    MutexLock lock(mutex_);
+    while (!HasComeLocked(method, target)) {
+      if (absl::Now() > deadline) return false;
+      came_.WaitFor(mutex_, absl::Milliseconds(100));
+    }
+    return true;
+  }
   int connections() const { return connections_; }
 
   void HangUpOnAll() {
@@ -105,6 +118,13 @@ class ScriptedHttpServer {
   }
 
  private:
+  bool HasComeLocked(const std::string& method, const std::string& target) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return std::any_of(requests_.begin(), requests_.end(), [&](const ScriptedRequest& request) {
+      return request.method == method && request.target == target;
+    });
+  }
+
   void Accept() {
     while (!stopped_) {
       UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -130,6 +150,7 @@ class ScriptedHttpServer {
       {
         MutexLock lock(mutex_);
         requests_.push_back(*request);
+        came_.NotifyAll();
       }
       const ScriptedResponse response = script_(*request);
       if (response.hang_up) return;
@@ -193,6 +214,7 @@ class ScriptedHttpServer {
   std::atomic<bool> stopped_{false};
   std::atomic<int> connections_{0};
   mutable Mutex mutex_;
+  mutable CondVar came_;
   std::list<int> open_ ABSL_GUARDED_BY(mutex_);
   std::vector<ScriptedRequest> requests_ ABSL_GUARDED_BY(mutex_);
   std::thread acceptor_;
