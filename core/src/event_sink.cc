@@ -30,6 +30,16 @@ absl::string_view EventKindName(EventKind kind) {
       return "quarantined";
     case EventKind::kLeaseExpired:
       return "lease_expired";
+    case EventKind::kRead:
+      return "read";
+    case EventKind::kDemoted:
+      return "demoted";
+    case EventKind::kPromoted:
+      return "promoted";
+    case EventKind::kTierDegraded:
+      return "tier_degraded";
+    case EventKind::kTierRecovered:
+      return "tier_recovered";
   }
   return "unknown";
 }

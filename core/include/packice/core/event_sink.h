@@ -19,6 +19,12 @@ enum class EventKind {
   kRelocated,     // it has another id from now on; told under the new one
   kQuarantined,   // its bytes were found damaged and set aside
   kLeaseExpired,  // a lease's TTL was over
+  kRead,          // a READ lease was granted; told only where somebody wants to know (WantsReads)
+  // Of tiers:
+  kDemoted,        // the colder tier has it sealed; the hotter copy may go from now on
+  kPromoted,       // the hotter tier has a copy again
+  kTierDegraded,   // the tier fails, is full, slow or out of reach; `detail` says which
+  kTierRecovered,  // it works again
 };
 
 absl::string_view EventKindName(EventKind kind);  // "created", "lease_expired", ...
@@ -26,9 +32,12 @@ absl::string_view EventKindName(EventKind kind);  // "created", "lease_expired",
 // Valid during the call of Publish only.
 struct Event {
   EventKind kind;
-  OperationId operation;  // what caused it; kNone for what time caused
-  const ObjectId& object_id;
-  uint64_t size = 0;  // bytes of the object
+  OperationId operation;      // what caused it; kNone for what time caused
+  const ObjectId& object_id;  // empty for what is told of a whole tier
+  uint64_t size = 0;          // bytes of the object
+  // Which tier of a node it happened in: "hot", "cold"; empty in a node without tiers.
+  absl::string_view tier = {};
+  absl::string_view detail = {};  // for people
 };
 
 // Implementations are thread-safe, return at once, and do not call back into the peer: Publish runs
@@ -37,6 +46,9 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
   virtual void Publish(const Event& event) = 0;
+
+  // Whether somebody wants kRead, which costs on every read. May change at any time.
+  virtual bool WantsReads() const { return false; }
 
   // Drops everything. Lives for ever.
   static EventSink& Null();

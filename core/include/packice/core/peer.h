@@ -47,6 +47,9 @@ struct AcquireRequest {
   absl::optional<absl::Duration> ttl;
   // How long to wait for what stands in the way (see Peer::Acquire). Zero: not at all.
   absl::Duration wait = absl::ZeroDuration();
+  // Housekeeping, not use: it counts as no hit, neither for the eviction policy nor in the
+  // statistics.
+  bool quiet = false;
   SessionId session = SessionId::kNone;
   OperationId operation = OperationId::kNone;
 };
@@ -63,6 +66,9 @@ struct SealRequest {
   // The final size of blob 0, where its creation gave none. Nothing: as far as it was written.
   absl::optional<uint64_t> size;
   Metadata metadata;  // merged in before it freezes
+  // When the object's own life ends, instead of what its creation said. A copy thus ends with its
+  // original.
+  absl::optional<absl::Time> expires_at;
   SessionId session = SessionId::kNone;
   OperationId operation = OperationId::kNone;
 };
@@ -101,6 +107,8 @@ struct ObjectInfo {
   absl::Time created_at;
   absl::optional<absl::Time> sealed_at;
   absl::optional<absl::Time> expires_at;
+  // Which tiers have it, the hottest first: "hot", "cold", "cold/hot". Empty without tiers.
+  std::vector<std::string> tiers;
 
   uint64_t size() const;  // bytes, over all blobs
 };
@@ -119,6 +127,44 @@ struct ListPage {
   absl::optional<ObjectId> next;    // set when there are more: ask again with after = next
 };
 
+enum class TierState {
+  kOk,
+  kSlow,  // answers, but what moves to or from it takes very long
+  kFull,  // has no room and can make none
+  kDown,  // fails, or is out of reach
+};
+
+absl::string_view TierStateName(TierState state);  // "ok", "slow", "full", "down"
+
+// One tier of a node. What nodes with tiers are asked for finds the hottest tier that has it: a
+// request that a tier misses goes on to the next colder one.
+struct TierStats {
+  std::string name;  // "hot", "cold"; of tiers within a tier "cold/hot", "cold/cold"
+  TierState state = TierState::kOk;
+  std::string reason;  // why it is not kOk
+  uint64_t objects = 0;
+  uint64_t bytes = 0;
+  absl::optional<uint64_t> capacity;  // bytes
+  // READ acquires that came this far, and the bytes of the objects they found here or colder.
+  uint64_t hits = 0;
+  uint64_t hit_bytes = 0;
+  uint64_t misses = 0;
+  uint64_t missed_bytes = 0;
+  uint64_t evictions = 0;
+  // Out of this tier into the colder one, and into this tier from the colder one.
+  uint64_t demotions = 0;
+  uint64_t demoted_bytes = 0;
+  uint64_t promotions = 0;
+  uint64_t promoted_bytes = 0;
+  // What the colder tier does not have yet, and of it what has begun to move.
+  uint64_t queued = 0;
+  uint64_t queued_bytes = 0;
+  uint64_t moving = 0;
+  // Discarded here while this tier was out of reach; it is told when it is back.
+  uint64_t discards_due = 0;
+  absl::optional<absl::Duration> coldest_age;
+};
+
 struct PeerStats {
   uint64_t objects = 0;   // sealed and being created
   uint64_t creating = 0;  // of these, being created
@@ -127,6 +173,7 @@ struct PeerStats {
   uint64_t bytes = 0;
   absl::optional<uint64_t> capacity;  // bytes; nothing: no limit of its own
   uint64_t hits = 0;                  // READ acquires of a sealed object
+  uint64_t hit_bytes = 0;             // of the objects that were hit
   uint64_t misses = 0;                // READ acquires of an object that is not there
   uint64_t evictions = 0;
   uint64_t expired_objects = 0;
@@ -136,6 +183,10 @@ struct PeerStats {
   uint64_t read_leases = 0;
   uint64_t create_leases = 0;
   uint64_t write_leases = 0;
+  // How long ago the object that would be evicted next was last used. Nothing: there is none, or
+  // the peer cannot tell.
+  absl::optional<absl::Duration> coldest_age;
+  std::vector<TierStats> tiers;  // the hottest first; empty without tiers
 };
 
 class Peer {
