@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "packice/core/error.h"
 #include "packice/core/peer.h"
 
@@ -101,7 +102,8 @@ class FaultyPeer final : public Peer {
   class RemoteBlob;
 
   template <typename Answer>
-  void Pass(Call call, Done<Answer>& done);
+  Done<Answer> Pass(Call call, absl::string_view what, Done<Answer> done);
+  Done<absl::StatusOr<Grant>> Granting(Done<absl::StatusOr<Grant>> done);
 
   const std::unique_ptr<Peer> owned_;
   Peer& peer_;
