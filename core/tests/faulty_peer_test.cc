@@ -201,6 +201,16 @@ TEST_F(FaultyPeerTest, BlobsFailAndLoseAnswersToo) {
   EXPECT_THAT(ReadOf(grant), HasKind(ErrorKind::kCorrupt));
 }
 
+TEST_F(FaultyPeerTest, AWatcherMayDecideBeforeACall) {
+  ASSERT_OK_AND_ASSIGN(Grant grant, Acquire(Access::kCreate, "a"));
+  peer_.Watch([this](Call call) {
+    if (call == Call::kSeal) peer_.GoDown();
+  });
+  EXPECT_THAT(grant.object->blobs()[0]->Write(0, "x"), IsOk());
+  EXPECT_THAT(Seal(grant), HasKind(ErrorKind::kUnavailable));
+  EXPECT_EQ(StateBehind("a"), ObjectState::kCreating);
+}
+
 TEST_F(FaultyPeerTest, CountsAndNamesItsCalls) {
   Put("a");
   Acquire(Access::kRead, "b").IgnoreError();

@@ -51,6 +51,14 @@ class FaultyPeer::Faults {
 
   // `abort` ends the call with `unavailable`.
   Fate Begin(Call call, absl::string_view what, Answer abort) {
+    if (watched_.load()) {
+      std::function<void(Call)> watcher;
+      {
+        MutexLock lock(mutex_);
+        watcher = watcher_;
+      }
+      if (watcher) watcher(call);
+    }
     MutexLock lock(mutex_);
     ++calls_[IndexOf(call)];
     ++calls_[IndexOf(Call::kAny)];
@@ -135,6 +143,12 @@ class FaultyPeer::Faults {
     return down_;
   }
 
+  void Watch(std::function<void(Call)> watcher) {
+    MutexLock lock(mutex_);
+    watched_.store(watcher != nullptr);
+    watcher_ = std::move(watcher);
+  }
+
   size_t held() const {
     MutexLock lock(mutex_);
     return held_.size();
@@ -199,8 +213,11 @@ class FaultyPeer::Faults {
     return nullptr;
   }
 
+  std::atomic<bool> watched_{false};
+
   mutable Mutex mutex_;
   mutable CondVar changed_;
+  std::function<void(Call)> watcher_ ABSL_GUARDED_BY(mutex_);
   std::array<uint64_t, kCalls> calls_ ABSL_GUARDED_BY(mutex_) = {};
   std::deque<std::string> log_ ABSL_GUARDED_BY(mutex_);
   bool down_ ABSL_GUARDED_BY(mutex_) = false;
@@ -289,6 +306,7 @@ void FaultyPeer::Hold(Call call) { faults_->Hold(call); }
 void FaultyPeer::LetGo() { faults_->LetGo(); }
 size_t FaultyPeer::held() const { return faults_->held(); }
 void FaultyPeer::AwaitHeld(size_t count) const { faults_->AwaitHeld(count); }
+void FaultyPeer::Watch(std::function<void(Call)> watcher) { faults_->Watch(std::move(watcher)); }
 uint64_t FaultyPeer::calls(Call call) const { return faults_->calls(call); }
 std::vector<std::string> FaultyPeer::log() const { return faults_->log(); }
 

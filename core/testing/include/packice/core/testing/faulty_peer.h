@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,6 +79,10 @@ class FaultyPeer final : public Peer {
   size_t held() const;
   // Blocks until as many are.
   void AwaitHeld(size_t count) const;
+
+  // `watcher` is called before each call, also of blobs, before it is decided what becomes of it,
+  // on the thread that calls; it may use the switches. Null: nobody is.
+  void Watch(std::function<void(Call)> watcher);
 
   // How often this was called since the beginning; kAny: all of them.
   uint64_t calls(Call call = Call::kAny) const;
