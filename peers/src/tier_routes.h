@@ -25,9 +25,9 @@ struct TierRoute {
   Tier tier = Tier::kHot;
   Lease lease;
   std::shared_ptr<Object> object;
-  bool sealed = false;    // a CREATE lease that was sealed here
-  bool has_end = false;   // and whose object has a TTL
-  bool unknown = false;   // and whose id cold could not be asked for
+  bool sealed = false;   // a CREATE lease that was sealed here
+  bool has_end = false;  // and whose object has a TTL
+  bool unknown = false;  // and whose id cold could not be asked for
 };
 
 class TierRoutes {

@@ -129,7 +129,7 @@ struct ListPage {
 
 enum class TierState {
   kOk,
-  kSlow,  // answers, but what moves to or from it takes very long
+  kSlow,     // answers, but what moves to or from it takes very long
   kFull,     // has no room and can make none
   kFailing,  // refuses what should move there, because its medium fails
   kDown,     // out of reach
