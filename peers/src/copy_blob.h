@@ -13,11 +13,11 @@ namespace packice {
 // nobody else writes. Does not seal. Blocks for both media; holds no descriptor or mapping of
 // either when it returns, so that `to` can be sealed at once.
 //
-// Where both blobs can be opened on this host the kernel copies from the page cache of one to the
-// page cache of the other; else the bytes go through a buffer of 1 MiB, with Read and Write. The
-// disk may begin to write a file while the rest is still being copied.
+// Where both blobs can be opened on this host, and are not small, the kernel copies from the page
+// cache of one to the page cache of the other, once; else the bytes go through a buffer of at most
+// 1 MiB, with Read and Write. The disk begins to write a file while the rest is being copied.
 //
-// `go_on` is asked before each piece of at most 16 MiB, on this thread; when it answers false the
+// `go_on` is asked first, and again after each 16 MiB, on this thread; when it answers false the
 // copy ends with `unavailable`, and `to` is good for nothing but to be discarded.
 //
 // Errors of Blob::Read and Blob::Write: `corrupt` when `from` ends before its size; `io`;

@@ -23,7 +23,9 @@ LocalPeer::Engine::Engine(std::unique_ptr<BlobStore> store, std::unique_ptr<Leas
       log_(std::move(options.log)),
       store_(std::move(store)),
       leases_(std::move(leases)),
-      policy_(std::move(policy)),
+      policy_(policy != nullptr
+                  ? std::move(policy)
+                  : MakeEvictionPolicy(options.eviction, options.capacity, *options.clock)),
       archive_(std::move(archive)),
       executor_(std::move(executor)) {
   if (options.background_reaper) {

@@ -9,7 +9,6 @@
 #include "packice/backends/file_blob_store.h"
 #include "packice/backends/memory_lease_table.h"
 #include "packice/backends/recovery.h"
-#include "packice/peers/lru_policy.h"
 
 namespace packice {
 
@@ -43,6 +42,7 @@ FileSystemPeer::FileSystemPeer(std::shared_ptr<const DataDirectory> directory,
   threads_ = threads.get();
   LocalPeerOptions local;
   local.capacity = options.capacity;
+  local.eviction = options.eviction;
   local.background_reaper = options.background_reaper;
   local.verify_reads = options.verify_reads;
   local.clock = options.clock;
@@ -50,8 +50,8 @@ FileSystemPeer::FileSystemPeer(std::shared_ptr<const DataDirectory> directory,
   local.events = options.events;
   local.log = options.log;
   peer_ = std::make_unique<LocalPeer>(std::move(store), std::make_unique<MemoryLeaseTable>(clock_),
-                                      std::make_unique<LruPolicy>(), std::move(local),
-                                      std::move(archive), std::move(threads));
+                                      /*policy=*/nullptr, std::move(local), std::move(archive),
+                                      std::move(threads));
 }
 
 absl::Status FileSystemPeer::Start() {

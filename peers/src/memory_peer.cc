@@ -4,14 +4,13 @@
 
 #include "packice/backends/memory_blob_store.h"
 #include "packice/backends/memory_lease_table.h"
-#include "packice/peers/lru_policy.h"
 
 namespace packice {
 
 std::unique_ptr<LocalPeer> MakeMemoryPeer(LocalPeerOptions options) {
   auto leases = std::make_unique<MemoryLeaseTable>(*options.clock);
   return std::make_unique<LocalPeer>(std::make_unique<MemoryBlobStore>(), std::move(leases),
-                                     std::make_unique<LruPolicy>(), std::move(options));
+                                     /*policy=*/nullptr, std::move(options));
 }
 
 }  // namespace packice

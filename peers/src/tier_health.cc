@@ -61,7 +61,7 @@ void TierHealth::Apply(Change change) {
 
 void TierHealth::Prolong(Pause& pause) {
   uint32_t random = 0;
-  random_.Fill(absl::MakeSpan(reinterpret_cast<char*>(&random), sizeof(random)));
+  random_.Fill(absl::MakeSpan(reinterpret_cast<uint8_t*>(&random), sizeof(random)));
   const absl::Duration less = pause.next / 2 * (random / 4294967296.0);
   pause.until = clock_.Now() + pause.next - less;
   pause.next = std::min(pause.next * 2, last_);

@@ -1,6 +1,7 @@
 #include "tier_routes.h"
 
 #include <utility>
+#include <vector>
 
 namespace packice {
 

@@ -159,4 +159,15 @@ struct BenchArgs {
 };
 absl::Status Bench(const BenchArgs& args);
 
+struct SimulateArgs {
+  std::string trace;                               // a file or "-"; empty with `synthetic`
+  std::string synthetic;                           // as ParseSynthetic has it
+  std::vector<std::string> policies = {"s3fifo"};  // as ParseEvictionSpec has them
+  std::vector<std::string> capacities;             // sizes, or parts of the footprint
+  uint64_t lease_requests = 0;
+  bool ignore_sizes = false;
+  bool json = false;
+};
+absl::Status Simulate(const SimulateArgs& args);
+
 }  // namespace packice::cli

@@ -31,6 +31,7 @@ struct FileSystemPeerOptions {
   std::string directory;
   // Bytes of disk that objects may take up, in blocks used. Nothing: as many as the disk has.
   absl::optional<uint64_t> capacity;
+  EvictionSpec eviction;  // which objects go first
   // As LocalPeerOptions has them.
   bool verify_reads = false;
   bool background_reaper = true;

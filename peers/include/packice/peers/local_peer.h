@@ -26,6 +26,7 @@
 #include "packice/core/random.h"
 #include "packice/peers/archive.h"
 #include "packice/peers/eviction_policy.h"
+#include "packice/peers/eviction_spec.h"
 #include "packice/peers/executor.h"
 
 namespace packice {
@@ -34,6 +35,8 @@ struct LocalPeerOptions {
   // Bytes of all objects: what they take up of the medium. Creates evict to stay within it.
   // Nothing: no limit but the medium's own.
   absl::optional<uint64_t> capacity;
+  // Which objects go first.
+  EvictionSpec eviction;
   // A thread of the peer's own runs what time makes due. Off: the owner calls RunDue, as tests do.
   bool background_reaper = true;
   // With an archive: every piece's checksum is compared each time an object comes to be leased.
@@ -50,8 +53,8 @@ struct LocalPeerOptions {
 
 class LocalPeer final : public Peer {
  public:
-  // Without an `archive` objects end with the peer; without an `executor` everything runs on the
-  // callers' threads.
+  // With a null `policy` the options' `eviction` says which. Without an `archive` objects end with
+  // the peer; without an `executor` everything runs on the callers' threads.
   LocalPeer(std::unique_ptr<BlobStore> store, std::unique_ptr<LeaseTable> leases,
             std::unique_ptr<EvictionPolicy> policy, LocalPeerOptions options,
             std::unique_ptr<Archive> archive = nullptr,

@@ -7,7 +7,7 @@
 
 namespace packice {
 
-// A LocalPeer over MemoryBlobStore, MemoryLeaseTable and LruPolicy.
+// A LocalPeer over MemoryBlobStore and MemoryLeaseTable.
 std::unique_ptr<LocalPeer> MakeMemoryPeer(LocalPeerOptions options = {});
 
 }  // namespace packice
