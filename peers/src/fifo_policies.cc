@@ -4,7 +4,7 @@ namespace packice {
 
 void FifoPolicy::Hit(EvictionEntry& entry) { Touch(entry); }
 
-void FifoPolicy::Enqueue(EvictionEntry& entry) { queue_.AddYoungest(entry); }
+void FifoPolicy::Enqueue(EvictionEntry& entry, bool /*expected*/) { queue_.AddYoungest(entry); }
 
 void FifoPolicy::PutBack(EvictionEntry& entry) { queue_.AddOldest(entry); }
 

@@ -58,7 +58,7 @@ void GdsfPolicy::Rank(EvictionEntry& entry) {
   if (classes_[index].Oldest() == &entry) HeadChanged(index);
 }
 
-void GdsfPolicy::Enqueue(EvictionEntry& entry) { Rank(entry); }
+void GdsfPolicy::Enqueue(EvictionEntry& entry, bool /*expected*/) { Rank(entry); }
 
 void GdsfPolicy::PutBack(EvictionEntry& entry) {
   EvictionQueue& queue = classes_[entry.queue];

@@ -27,7 +27,7 @@ class GdsfPolicy final : public QueuedPolicy {
   // From the frequency and the bytes of an entry.
   static size_t ClassOf(const EvictionEntry& entry);
 
-  void Enqueue(EvictionEntry& entry) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Enqueue(EvictionEntry& entry, bool expected) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutBack(EvictionEntry& entry) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Dequeue(EvictionEntry& entry) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EvictionEntry* Next() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

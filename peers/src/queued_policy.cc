@@ -8,6 +8,8 @@ namespace {
 constexpr uint8_t kPinned = 1;
 constexpr uint8_t kOff = 2;  // taken off its queue by Evict
 
+constexpr uint8_t kExpected = 4;
+
 // Entries that ColdestAge looks at.
 constexpr int kLookAt = 64;
 
@@ -47,9 +49,13 @@ void QueuedPolicy::Touch(EvictionEntry& entry) const {
 void QueuedPolicy::Insert(EvictionEntry& entry) {
   Touch(entry);
   entry.uses.store(0, std::memory_order_relaxed);
-  entry.state.store(0, std::memory_order_relaxed);
+  const bool expected = entry.state.exchange(0, std::memory_order_relaxed) == kExpected;
   MutexLock lock(mutex_);
-  Enqueue(entry);
+  Enqueue(entry, expected);
+}
+
+void QueuedPolicy::MarkExpected(EvictionEntry& entry) {
+  entry.state.store(kExpected, std::memory_order_relaxed);
 }
 
 void QueuedPolicy::Pin(EvictionEntry& entry) {

@@ -61,8 +61,9 @@ class QueuedPolicy : public EvictionPolicy {
   uint64_t skips() const final { return skips_.load(std::memory_order_relaxed); }
 
  protected:
-  // A new entry takes its place.
-  virtual void Enqueue(EvictionEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
+  // A new entry takes its place. `expected`: Expect has chosen its queue.
+  virtual void Enqueue(EvictionEntry& entry, bool expected)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
   // One that was taken off does, as the next to go.
   virtual void PutBack(EvictionEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
   virtual void Dequeue(EvictionEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
@@ -83,6 +84,8 @@ class QueuedPolicy : public EvictionPolicy {
 
   // Brings a parked entry back to the queue while it is pinned: it was hit. False unless parked.
   bool Unpark(EvictionEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  static void MarkExpected(EvictionEntry& entry);
 
   void Touch(EvictionEntry& entry) const;
 

@@ -30,8 +30,18 @@ void S3FifoPolicy::Hit(EvictionEntry& entry) {
   }
 }
 
-void S3FifoPolicy::Enqueue(EvictionEntry& entry) {
+void S3FifoPolicy::ChooseQueue(EvictionEntry& entry) {
   entry.queue = ghosts_.Take(entry.id) ? kMain : kSmall;
+}
+
+void S3FifoPolicy::Expect(EvictionEntry& entry) {
+  MarkExpected(entry);
+  MutexLock lock(mutex_);
+  ChooseQueue(entry);
+}
+
+void S3FifoPolicy::Enqueue(EvictionEntry& entry, bool expected) {
+  if (!expected) ChooseQueue(entry);
   QueueOf(entry).AddYoungest(entry);
 }
 

@@ -17,12 +17,13 @@ class S3FifoPolicy final : public QueuedPolicy {
  public:
   S3FifoPolicy(const EvictionSpec& spec, absl::optional<uint64_t> capacity, const Clock& clock);
 
+  void Expect(EvictionEntry& entry) override;
   void Hit(EvictionEntry& entry) override;
 
  private:
   enum Queue : uint16_t { kSmall, kMain };
 
-  void Enqueue(EvictionEntry& entry) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Enqueue(EvictionEntry& entry, bool expected) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PutBack(EvictionEntry& entry) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Dequeue(EvictionEntry& entry) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   EvictionEntry* Next() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -32,6 +33,7 @@ class S3FifoPolicy final : public QueuedPolicy {
   EvictionQueue& QueueOf(const EvictionEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return entry.queue == kSmall ? small_ : main_;
   }
+  void ChooseQueue(EvictionEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t Whole() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether it is the main queue's turn to give something up.
   bool MainIsNext() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

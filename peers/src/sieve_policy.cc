@@ -7,7 +7,7 @@ void SievePolicy::Hit(EvictionEntry& entry) {
   entry.uses.store(1, std::memory_order_relaxed);
 }
 
-void SievePolicy::Enqueue(EvictionEntry& entry) { queue_.AddYoungest(entry); }
+void SievePolicy::Enqueue(EvictionEntry& entry, bool /*expected*/) { queue_.AddYoungest(entry); }
 
 void SievePolicy::PutBack(EvictionEntry& entry) {
   if (hand_ != nullptr) {

@@ -19,7 +19,6 @@
 #include "packice/core/testing/recording_event_sink.h"
 #include "packice/core/testing/status_matchers.h"
 #include "packice/peers/local_peer.h"
-#include "packice/peers/lru_policy.h"
 
 namespace packice {
 
@@ -50,7 +49,7 @@ class ArchiveTest : public testing::Test {
     };
     peer_ =
         std::make_unique<LocalPeer>(disk_.MakeStore(), std::make_unique<MemoryLeaseTable>(clock_),
-                                    std::make_unique<LruPolicy>(), options, disk_.MakeArchive(),
+                                    /*policy=*/nullptr, options, disk_.MakeArchive(),
                                     std::make_unique<MediumThreads>("fake", 8));
     ASSERT_THAT(peer_->Recover(), IsOk());
   }

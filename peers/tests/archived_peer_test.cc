@@ -9,7 +9,6 @@
 #include "packice/core/testing/fake_random.h"
 #include "packice/core/testing/peer_conformance.h"
 #include "packice/peers/local_peer.h"
-#include "packice/peers/lru_policy.h"
 
 namespace packice {
 namespace {
@@ -25,7 +24,7 @@ class ArchivedPeerUnderTest final : public PeerUnderTest {
     local.random = &random_;
     peer_ = std::make_unique<LocalPeer>(
         disk_.MakeStore(), std::make_unique<MemoryLeaseTable>(clock_),
-        std::make_unique<LruPolicy>(), local, disk_.MakeArchive(),
+        /*policy=*/nullptr, local, disk_.MakeArchive(),
         threads > 0 ? std::make_unique<MediumThreads>("fake", threads) : nullptr);
     EXPECT_THAT(peer_->Recover(), IsOk());
   }

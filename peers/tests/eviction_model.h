@@ -32,12 +32,18 @@ class EvictionModel {
   EvictionModel(EvictionSpec spec, absl::optional<uint64_t> capacity)
       : spec_(spec), capacity_(capacity) {}
 
+  // What Insert finds out by itself, unless it is asked for earlier.
+  void Expect(const std::string& id) { expected_[id] = TakeGhost(id); }
+
   void Insert(const std::string& id, uint64_t bytes) {
     Object object = std::make_shared<ModelObject>();
     object->id = id;
     object->bytes = bytes;
     all_[id] = object;
-    if (spec_.kind == EvictionKind::kS3Fifo) object->main = TakeGhost(id);
+    if (spec_.kind == EvictionKind::kS3Fifo) {
+      object->main = expected_.count(id) > 0 ? expected_.at(id) : TakeGhost(id);
+      expected_.erase(id);
+    }
     if (spec_.kind == EvictionKind::kGdsf) Rank(*object);
     QueueOf(*object).push_back(object);
   }
@@ -215,6 +221,7 @@ class EvictionModel {
   Queue main_;
   Queue::iterator hand_ = queue_.end();
   std::list<std::pair<std::string, uint64_t>> ghosts_;  // the oldest first
+  std::map<std::string, bool> expected_;
   double floor_ = 0;
   uint64_t skips_ = 0;
 };

@@ -168,6 +168,16 @@ TEST_P(EvictionPolicyTest, AnIdMayComeAgain) {
   EXPECT_THAT(EvictAll(), UnorderedElementsAre("a", "b"));
 }
 
+TEST_P(EvictionPolicyTest, WhatIsExpectedIsNotThereYet) {
+  EvictionEntry expected;
+  expected.id = *ObjectId::Parse("a");
+  policy_->Expect(expected);
+  Add("b");
+  EXPECT_THAT(EvictAll(), ElementsAre("b"));
+  policy_->Insert(expected);
+  EXPECT_THAT(EvictAll(), ElementsAre("a"));
+}
+
 TEST_P(EvictionPolicyTest, TellsHowLongTheNextToGoHasNotBeenUsed) {
   Add("a");
   clock_.Advance(absl::Seconds(5));

@@ -37,19 +37,17 @@ class EvictionRandomTest : public testing::TestWithParam<std::string> {
       SCOPED_TRACE(absl::StrCat("seed ", seed, " step ", step, " ", id));
       const uint64_t what = below(10);
       if (what < 2) {
-        const absl::optional<Victim> victim = policy->Evict();
-        const absl::optional<std::string> expected = model.Evict();
-        ASSERT_EQ(victim.has_value(), expected.has_value());
-        if (!victim.has_value()) continue;
-        ASSERT_EQ(victim->object_id.bytes(), *expected);
-        policy->Remove(entries.at(*expected));
-        entries.erase(*expected);
-        ++victims_;
+        Evict(model, *policy, entries);
       } else if (entries.count(id) == 0) {
         EvictionEntry& entry = entries[id];
         entry.id = *ObjectId::Parse(id);
         entry.charged = below(kMaxBytes);
         pinned[id] = false;
+        if (what < 6) {
+          policy->Expect(entry);
+          model.Expect(id);
+          Evict(model, *policy, entries);
+        }
         policy->Insert(entry);
         model.Insert(id, entry.charged);
       } else if (what < 3) {
@@ -64,9 +62,22 @@ class EvictionRandomTest : public testing::TestWithParam<std::string> {
         policy->Hit(entries.at(id));
         model.Hit(id);
       }
+      ASSERT_FALSE(HasFatalFailure());
       ASSERT_EQ(policy->skips(), model.skips());
     }
     skips_ += model.skips();
+  }
+
+  void Evict(EvictionModel& model, EvictionPolicy& policy,
+             std::map<std::string, EvictionEntry>& entries) {
+    const absl::optional<Victim> victim = policy.Evict();
+    const absl::optional<std::string> expected = model.Evict();
+    ASSERT_EQ(victim.has_value(), expected.has_value());
+    if (!victim.has_value()) return;
+    ASSERT_EQ(victim->object_id.bytes(), *expected);
+    policy.Remove(entries.at(*expected));
+    entries.erase(*expected);
+    ++victims_;
   }
 
   uint64_t victims_ = 0;

@@ -29,7 +29,6 @@
 #include "packice/core/testing/heap_blob_store.h"
 #include "packice/core/testing/pending.h"
 #include "packice/core/testing/plain_peer.h"
-#include "packice/peers/lru_policy.h"
 #include "packice/peers/memory_peer.h"
 #include "tell.h"
 
@@ -102,7 +101,7 @@ class Comparison {
   std::unique_ptr<LocalPeer> MakeArchived(const LocalPeerOptions& options) {
     return std::make_unique<LocalPeer>(disk_.MakeStore(),
                                        std::make_unique<MemoryLeaseTable>(clock_),
-                                       std::make_unique<LruPolicy>(), options, disk_.MakeArchive());
+                                       /*policy=*/nullptr, options, disk_.MakeArchive());
   }
 
   // --- Random parts of requests.

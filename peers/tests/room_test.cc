@@ -19,14 +19,13 @@
 #include "packice/core/testing/recording_event_sink.h"
 #include "packice/core/testing/status_matchers.h"
 #include "packice/peers/local_peer.h"
-#include "packice/peers/lru_policy.h"
 
 namespace packice {
 namespace {
 
 constexpr uint64_t kCapacity = 1000;
 
-// An LruPolicy that can stop between the choice of a victim and what is done to it.
+// A policy that can stop between the choice of a victim and what is done to it.
 class StoppablePolicy final : public EvictionPolicy {
  public:
   struct Stop {
@@ -37,13 +36,15 @@ class StoppablePolicy final : public EvictionPolicy {
 
   explicit StoppablePolicy(Stop& stop) : stop_(stop) {}
 
-  void Insert(EvictionEntry& entry) override { lru_.Insert(entry); }
-  void Hit(EvictionEntry& entry) override { lru_.Hit(entry); }
-  void Pin(EvictionEntry& entry) override { lru_.Pin(entry); }
-  void Unpin(EvictionEntry& entry) override { lru_.Unpin(entry); }
-  void Remove(EvictionEntry& entry) override { lru_.Remove(entry); }
+  void Insert(EvictionEntry& entry) override { lru_->Insert(entry); }
+  void Hit(EvictionEntry& entry) override { lru_->Hit(entry); }
+  void Pin(EvictionEntry& entry) override { lru_->Pin(entry); }
+  void Unpin(EvictionEntry& entry) override { lru_->Unpin(entry); }
+  void Remove(EvictionEntry& entry) override { lru_->Remove(entry); }
+  absl::optional<absl::Duration> ColdestAge() const override { return lru_->ColdestAge(); }
+  uint64_t skips() const override { return lru_->skips(); }
   absl::optional<Victim> Evict() override {
-    absl::optional<Victim> victim = lru_.Evict();
+    absl::optional<Victim> victim = lru_->Evict();
     if (stop_.armed.exchange(false)) {
       stop_.reached.Set();
       stop_.go_on.Wait();
@@ -53,7 +54,8 @@ class StoppablePolicy final : public EvictionPolicy {
 
  private:
   Stop& stop_;
-  LruPolicy lru_;
+  const std::unique_ptr<EvictionPolicy> lru_ =
+      MakeEvictionPolicy(*ParseEvictionSpec("lru"), kCapacity);
 };
 
 class RoomTest : public testing::Test {

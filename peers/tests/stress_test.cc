@@ -16,7 +16,6 @@
 #include "packice/backends/memory_lease_table.h"
 #include "packice/core/blocking.h"
 #include "packice/core/testing/status_matchers.h"
-#include "packice/peers/lru_policy.h"
 #include "packice/peers/memory_peer.h"
 #include "stress_actor.h"
 
@@ -112,8 +111,7 @@ TEST(StressTest, AMemoryPeerKeepsTheRulesWhileItsBlobsMove) {
   LocalPeerOptions options;
   options.capacity = kStressCapacity;
   LocalPeer peer(std::make_unique<MemoryBlobStore>(store),
-                 std::make_unique<MemoryLeaseTable>(*options.clock), std::make_unique<LruPolicy>(),
-                 options);
+                 std::make_unique<MemoryLeaseTable>(*options.clock), /*policy=*/nullptr, options);
   Stress(peer);
 }
 
@@ -125,7 +123,7 @@ void StressOnDisk(bool verify_reads) {
     options.capacity = kStressCapacity;
     options.verify_reads = verify_reads;
     LocalPeer peer(disk.MakeStore(), std::make_unique<MemoryLeaseTable>(*options.clock),
-                   std::make_unique<LruPolicy>(), options, disk.MakeArchive(),
+                   /*policy=*/nullptr, options, disk.MakeArchive(),
                    std::make_unique<MediumThreads>("fake", 6));
     ASSERT_THAT(peer.Recover(), IsOk());
     Stress(peer);

@@ -20,7 +20,6 @@
 #include "packice/core/testing/pending.h"
 #include "packice/core/testing/status_matchers.h"
 #include "packice/peers/local_peer.h"
-#include "packice/peers/lru_policy.h"
 
 namespace packice {
 namespace {
@@ -111,7 +110,7 @@ class StripingTest : public testing::Test {
     options.random = &random_;
     peer_ = std::make_unique<LocalPeer>(std::make_unique<SlowBlobStore>(medium_),
                                         std::make_unique<MemoryLeaseTable>(clock_),
-                                        std::make_unique<LruPolicy>(), options);
+                                        /*policy=*/nullptr, options);
   }
 
   static ObjectId Id(absl::string_view bytes) { return *ObjectId::Parse(bytes); }

@@ -20,7 +20,6 @@
 #include "packice/core/testing/pending.h"
 #include "packice/core/testing/status_matchers.h"
 #include "packice/peers/local_peer.h"
-#include "packice/peers/lru_policy.h"
 
 namespace packice {
 namespace {
@@ -71,7 +70,7 @@ class WaitTest : public testing::Test {
     options.random = &random_;
     peer_ = std::make_unique<LocalPeer>(std::make_unique<HeapBlobStore>(),
                                         std::make_unique<IntrudedLeaseTable>(clock_, intrusion_),
-                                        std::make_unique<LruPolicy>(), options);
+                                        /*policy=*/nullptr, options);
   }
   void SetUp() override { Start(); }
   void TearDown() override {

@@ -12,7 +12,6 @@
 #include "packice/core/testing/fake_clock.h"
 #include "packice/core/testing/peer_conformance.h"
 #include "packice/peers/local_peer.h"
-#include "packice/peers/lru_policy.h"
 #include "packice/transport/uds_peer.h"
 #include "packice/transport/uds_server.h"
 #include "path_store.h"
@@ -31,7 +30,7 @@ class UdsPathUnderTest final : public PeerUnderTest {
     std::filesystem::create_directory(files());
     node_ = std::make_unique<LocalPeer>(std::make_unique<PathStore>(files()),
                                         std::make_unique<MemoryLeaseTable>(clock_),
-                                        std::make_unique<LruPolicy>(), local);
+                                        /*policy=*/nullptr, local);
     UdsServerOptions server;
     server.path = directory_.path() + "/socket";
     server_ = *UdsServer::Start(*node_, server);

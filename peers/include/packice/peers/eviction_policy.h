@@ -51,6 +51,11 @@ class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
 
+  // An object of this id and of about these bytes will be inserted, and room is made for it next: a
+  // policy that remembers what it evicted looks now, before it forgets some of that for this
+  // object's sake. May be left out; Insert then looks.
+  virtual void Expect(EvictionEntry& entry) { static_cast<void>(entry); }
+
   // The object was sealed and may be evicted from now on.
   virtual void Insert(EvictionEntry& entry) = 0;
 
