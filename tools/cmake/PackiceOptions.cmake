@@ -26,9 +26,10 @@ target_compile_options(packice_compile_options INTERFACE
   $<$<BOOL:${PACKICE_WARNINGS_AS_ERRORS}>:-Werror>)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # False alarms of gcc 12 in optimized std::string and std::optional.
+  # False alarms of gcc 12 in optimized std::string and std::optional, and in the frames of Asio's
+  # coroutines, where one of two operators is inlined and the other is not.
   target_compile_options(packice_compile_options INTERFACE
-    -Wno-restrict -Wno-maybe-uninitialized)
+    -Wno-restrict -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
 endif()
 
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")

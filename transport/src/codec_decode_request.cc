@@ -75,6 +75,7 @@ void ReadAcquire(Fields& fields, AcquireRequest& acquire) {
   acquire.ttl = fields.Seconds(Field::kTtlSeconds, /*zero_allowed=*/false);
   acquire.wait =
       fields.Seconds(Field::kWaitSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration());
+  acquire.quiet = fields.Flag(Field::kQuiet);
   ReadBlobSizes(fields, acquire);
   acquire.metadata = fields.Meta(Field::kMeta);
   acquire.object_ttl = fields.Seconds(Field::kObjectTtlSeconds, /*zero_allowed=*/false);
@@ -118,6 +119,7 @@ LeaseId ReadLeaseId(Fields& fields) {
 void ReadSeal(Fields& fields, SealRequest& seal) {
   seal.size = fields.Integer(Field::kSize, 0, json::kMaxSize);
   seal.metadata = fields.Meta(Field::kMeta);
+  seal.expires_at = fields.Time(Field::kExpiresAt);
   seal.lease_id = ReadLeaseId(fields);
 }
 

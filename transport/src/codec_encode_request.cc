@@ -58,6 +58,7 @@ struct BodyEncoder {
     out.push_back('"');
     Text(",\"object_id\":", acquire.object_id.bytes());
     BlobSizes(acquire);
+    if (acquire.quiet) out.append(",\"quiet\":true");
     Seconds(",\"ttl_seconds\":", acquire.ttl);
     Seconds(",\"object_ttl_seconds\":", acquire.object_ttl);
     Meta(acquire.metadata);
@@ -93,6 +94,10 @@ struct BodyEncoder {
       AppendUnsigned(*seal.size, out);
     }
     Meta(seal.metadata);
+    if (seal.expires_at && *seal.expires_at != absl::InfiniteFuture()) {
+      out.append(",\"expires_at\":");
+      json::AppendTime(*seal.expires_at, out);
+    }
   }
 
   void operator()(const LeaseRequest& lease) { Lease(lease.lease_id); }

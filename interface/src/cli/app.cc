@@ -75,6 +75,7 @@ int RunPackice(int argc, char** argv) {
   AddCp(app, run);
   AddFsck(app, run);
   AddBench(app, run);
+  AddSimulate(app, run);
   AddVersion(app, run);
   AddCompletion(app, run);
   return RunApp(app, run, argc, argv);

@@ -192,6 +192,53 @@ Examples:
   AddJson(*command, args->json);
 }
 
+void AddSimulate(CLI::App& app, Run& run) {
+  auto [command, args] = Add<SimulateArgs>(
+      app, run, "simulate", "Tell what a cache would have done with a request trace", &Simulate,
+      R"(Runs the eviction policies that a node runs over the requests of a trace, for each
+policy at each capacity, and tells which part of the requests and of the bytes
+missed. A trace has lines of the form time,obj_id,size and may be compressed by
+gzip; an object keeps the size of its first request. An object larger than the
+capacity is a miss and is not kept.
+
+Without --trace the requests are made: --synthetic zipf,objects=N,requests=N,
+alpha=A,seed=N,size=SIZE, or size=SIZE-SIZE for sizes in between; what is left out
+is as in zipf,objects=100000,requests=1000000,alpha=0.8,seed=1,size=4KiB.
+
+Examples:
+  packice simulate --trace day.csv.gz --capacity 4GiB
+  packice simulate --trace day.csv.gz --policy s3fifo --policy lru \
+    --policy s3fifo,promote=1 --capacity 1% --capacity 10% --json
+  packice simulate --trace - --capacity 0.1 --lease-requests 100 < day.csv
+  packice simulate --synthetic zipf,objects=1000000,size=1KiB-1MiB --capacity 10%)");
+  CLI::Option* const trace =
+      command->add_option("--trace", args->trace, "A file, or - for stdin")->type_name("FILE");
+  CLI::Option* const synthetic =
+      command->add_option("--synthetic", args->synthetic, "Requests that are made")
+          ->type_name("zipf,KEY=VALUE,...");
+  trace->excludes(synthetic);
+  command
+      ->add_option("--policy", args->policies,
+                   "As `packice serve --eviction`; several, by as many flags [s3fifo]")
+      ->allow_extra_args(false)
+      ->type_name("NAME,KEY=VALUE,...");
+  command
+      ->add_option("--capacity", args->capacities,
+                   "Bytes, or a part of the bytes of all objects: 10% or 0.1; several, by as many "
+                   "flags")
+      ->allow_extra_args(false)
+      ->required()
+      ->type_name("SIZE|PART");
+  command
+      ->add_option("--lease-requests", args->lease_requests,
+                   "Each object is leased for so many requests after its own")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 32))
+      ->capture_default_str();
+  command->add_flag("--ignore-sizes", args->ignore_sizes,
+                    "Every object counts for one, and the capacity is a number of objects");
+  AddJson(*command, args->json);
+}
+
 void AddVersion(CLI::App& app, Run& run) {
   CLI::App* const command = app.add_subcommand("version", "Tell the version of this program");
   auto json = std::make_shared<bool>(false);

@@ -20,6 +20,7 @@ void AddMv(CLI::App& app, Run& run);
 void AddCp(CLI::App& app, Run& run);
 void AddFsck(CLI::App& app, Run& run);
 void AddBench(CLI::App& app, Run& run);
+void AddSimulate(CLI::App& app, Run& run);
 void AddVersion(CLI::App& app, Run& run);
 void AddCompletion(CLI::App& app, Run& run);
 
