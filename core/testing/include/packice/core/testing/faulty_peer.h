@@ -12,10 +12,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "packice/core/error.h"
 #include "packice/core/peer.h"
 
@@ -78,6 +80,10 @@ class FaultyPeer final : public Peer {
   // Blocks until as many are.
   void AwaitHeld(size_t count) const;
 
+  // `watcher` is called before each call, also of blobs, before it is decided what becomes of it,
+  // on the thread that calls; it may use the switches. Null: nobody is.
+  void Watch(std::function<void(Call)> watcher);
+
   // How often this was called since the beginning; kAny: all of them.
   uint64_t calls(Call call = Call::kAny) const;
   // The latest calls, at most 1000, oldest first: "create a", "seal a", "blob_read a".
@@ -101,7 +107,8 @@ class FaultyPeer final : public Peer {
   class RemoteBlob;
 
   template <typename Answer>
-  void Pass(Call call, Done<Answer>& done);
+  Done<Answer> Pass(Call call, absl::string_view what, Done<Answer> done);
+  Done<absl::StatusOr<Grant>> Granting(Done<absl::StatusOr<Grant>> done);
 
   const std::unique_ptr<Peer> owned_;
   Peer& peer_;
