@@ -19,7 +19,8 @@ constexpr absl::string_view kTopLevel[] = {"packice.format",     "lock",
                                            "catalog.sqlite",     "catalog.sqlite-wal",
                                            "catalog.sqlite-shm", "catalog.sqlite-journal",
                                            "attachments",        "objects",
-                                           "quarantine"};
+                                           "quarantine",         "discards",
+                                           "discards.new"};
 
 // In an order of their own, and not while the directory is being changed.
 absl::StatusOr<std::vector<std::string>> NamesIn(const DataDirectory& directory,

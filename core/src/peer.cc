@@ -19,6 +19,8 @@ absl::string_view TierStateName(TierState state) {
       return "slow";
     case TierState::kFull:
       return "full";
+    case TierState::kFailing:
+      return "failing";
     case TierState::kDown:
       return "down";
   }

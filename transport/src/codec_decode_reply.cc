@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "codec_events.h"
 #include "codec_fields.h"
 #include "codec_json.h"
+#include "codec_tiers.h"
 #include "codec_usual.h"
 #include "packice/transport/codec.h"
 
@@ -57,19 +59,24 @@ void NeedStatus(Fields& fields, absl::string_view expected) {
   fields.Word(Field::kStatus, absl::MakeConstSpan(&expected, 1));
 }
 
+std::vector<std::string> ReadStrings(Fields& fields, Field field) {
+  std::vector<std::string> strings;
+  const json::Node* list = fields.List(field);
+  if (list == nullptr) return strings;
+  for (const json::Node* entry = list->begin(); entry != list->end(); entry = entry->next()) {
+    if (entry->type != json::Type::kString) fields.Wrong(field, "a list of strings");
+    if (!fields.ok()) break;
+    strings.emplace_back(entry->text());
+  }
+  return strings;
+}
+
 HelloReply ReadHello(Fields& fields) {
   HelloReply hello;
   hello.version = std::string(NeedString(fields, Field::kPackice));
   fields.Need({Field::kProtocol});
   hello.protocol = static_cast<int>(fields.Integer(Field::kProtocol, 0, INT32_MAX).value_or(0));
-  const json::Node* features = fields.List(Field::kFeatures);
-  if (features == nullptr) return hello;
-  for (const json::Node* entry = features->begin(); entry != features->end();
-       entry = entry->next()) {
-    if (entry->type != json::Type::kString) fields.Wrong(Field::kFeatures, "a list of strings");
-    if (!fields.ok()) break;
-    hello.features.emplace_back(entry->text());
-  }
+  hello.features = ReadStrings(fields, Field::kFeatures);
   return hello;
 }
 
@@ -142,6 +149,7 @@ void ReadInfo(Fields& fields, ObjectInfo& info) {
   info.created_at = fields.Time(Field::kCreatedAt).value_or(absl::Time());
   info.sealed_at = fields.Time(Field::kSealedAt);
   info.expires_at = fields.Time(Field::kExpiresAt);
+  info.tiers = ReadStrings(fields, Field::kTiers);
   const json::Node* blobs = NeedList(fields, Field::kBlobs);
   if (blobs == nullptr) return;
   for (const json::Node* entry = blobs->begin(); entry != blobs->end() && fields.ok();
@@ -174,6 +182,7 @@ StatsReply ReadStats(Fields& fields) {
       {Field::kCreating, &peer.creating},
       {Field::kBytes, &peer.bytes},
       {Field::kHits, &peer.hits},
+      {Field::kHitBytes, &peer.hit_bytes},
       {Field::kMisses, &peer.misses},
       {Field::kEvictions, &peer.evictions},
       {Field::kExpiredObjects, &peer.expired_objects},
@@ -188,6 +197,7 @@ StatsReply ReadStats(Fields& fields) {
     *count = fields.Integer(field, 0, UINT64_MAX).value_or(0);
   }
   peer.capacity = fields.Integer(Field::kCapacity, 0, UINT64_MAX);
+  peer.coldest_age = fields.Seconds(Field::kColdestAgeSeconds, /*zero_allowed=*/true);
   stats.uptime =
       fields.Seconds(Field::kUptimeSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration());
   if (const json::Node* node = fields.Object(Field::kLeases)) {
@@ -196,6 +206,11 @@ StatsReply ReadStats(Fields& fields) {
     peer.create_leases = leases.Integer(Field::kCreate, 0, UINT64_MAX).value_or(0);
     peer.write_leases = leases.Integer(Field::kWrite, 0, UINT64_MAX).value_or(0);
     if (!leases.ok()) fields.Fail(leases.status());
+  }
+  if (const json::Node* list = fields.List(Field::kTiers)) {
+    absl::StatusOr<std::vector<TierStats>> tiers = json::ReadTiers(*list);
+    if (!tiers.ok()) fields.Fail(tiers.status());
+    if (tiers.ok()) peer.tiers = *std::move(tiers);
   }
   return stats;
 }
@@ -273,6 +288,9 @@ void ReadBody(Fields& fields, const Request& asked, Reply& reply) {
       return ReadPage(fields, reply.emplace<ListPage>());
     case Op::kStats:
       reply = ReadStats(fields);
+      return;
+    case Op::kEvents:
+      reply = json::ReadEventPage(fields);
       return;
     case Op::kBatch:
       return ReadBatch(fields, asked,

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec_events.h"
 #include "codec_fields.h"
 #include "codec_json.h"
 #include "codec_usual.h"
@@ -75,6 +76,7 @@ void ReadAcquire(Fields& fields, AcquireRequest& acquire) {
   acquire.ttl = fields.Seconds(Field::kTtlSeconds, /*zero_allowed=*/false);
   acquire.wait =
       fields.Seconds(Field::kWaitSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration());
+  acquire.quiet = fields.Flag(Field::kQuiet);
   ReadBlobSizes(fields, acquire);
   acquire.metadata = fields.Meta(Field::kMeta);
   acquire.object_ttl = fields.Seconds(Field::kObjectTtlSeconds, /*zero_allowed=*/false);
@@ -118,6 +120,7 @@ LeaseId ReadLeaseId(Fields& fields) {
 void ReadSeal(Fields& fields, SealRequest& seal) {
   seal.size = fields.Integer(Field::kSize, 0, json::kMaxSize);
   seal.metadata = fields.Meta(Field::kMeta);
+  seal.expires_at = fields.Time(Field::kExpiresAt);
   seal.lease_id = ReadLeaseId(fields);
 }
 
@@ -183,6 +186,9 @@ void ReadBody(Fields& fields, bool in_batch, Request& request) {
       request.body = ReadList(fields);
       return;
     case Op::kStats:
+      return;
+    case Op::kEvents:
+      request.body = json::ReadEventsRequest(fields);
       return;
     case Op::kBatch:
       request.body = ReadBatch(fields, in_batch);

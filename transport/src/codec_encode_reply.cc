@@ -1,4 +1,6 @@
+#include "codec_events.h"
 #include "codec_fields.h"
+#include "codec_tiers.h"
 #include "codec_write.h"
 #include "packice/transport/codec.h"
 
@@ -79,6 +81,12 @@ void AppendInfo(const ObjectInfo& info, std::string& out) {
   AppendTimeOrNull(info.sealed_at, out);
   Append(",\"expires_at\":", out);
   AppendTimeOrNull(info.expires_at, out);
+  if (info.tiers.empty()) return;
+  for (size_t i = 0; i < info.tiers.size(); ++i) {
+    Append(i == 0 ? ",\"tiers\":[" : ",", out);
+    AppendString(info.tiers[i], out);
+  }
+  out.push_back(']');
 }
 
 // Appends the members of a reply, without braces, so that a seq can stand in front.
@@ -192,6 +200,7 @@ struct ReplyEncoder {
       Append("null", out);
     }
     AppendMember(",\"hits\":", peer.hits, out);
+    AppendMember(",\"hit_bytes\":", peer.hit_bytes, out);
     AppendMember(",\"misses\":", peer.misses, out);
     AppendMember(",\"evictions\":", peer.evictions, out);
     AppendMember(",\"expired_objects\":", peer.expired_objects, out);
@@ -201,11 +210,26 @@ struct ReplyEncoder {
     AppendMember(",\"leases\":{\"read\":", peer.read_leases, out);
     AppendMember(",\"create\":", peer.create_leases, out);
     AppendMember(",\"write\":", peer.write_leases, out);
-    AppendMember("},\"connections\":", stats.connections, out);
+    Append("},\"coldest_age_seconds\":", out);
+    AppendSeconds(peer.coldest_age.value_or(absl::InfiniteDuration()), out);
+    if (!peer.tiers.empty()) {
+      Append(",\"tiers\":", out);
+      json::AppendTiers(peer.tiers, out);
+    }
+    AppendMember(",\"connections\":", stats.connections, out);
     AppendMember(",\"refused\":", stats.refused, out);
     AppendMember(",\"descriptors\":", stats.descriptors, out);
     Append(",\"uptime_seconds\":", out);
     AppendSeconds(stats.uptime, out);
+  }
+
+  void operator()(const EventPage& page) {
+    Append("\"events\":[", out);
+    for (size_t i = 0; i < page.events.size(); ++i) {
+      if (i != 0) out.push_back(',');
+      json::AppendEvent(page.events[i], out);
+    }
+    AppendMember("],\"next\":", page.next, out);
   }
 
   void operator()(const std::unique_ptr<BatchReply>& batch);

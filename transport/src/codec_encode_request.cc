@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "codec_events.h"
 #include "codec_fields.h"
 #include "codec_write.h"
 #include "packice/transport/codec.h"
@@ -58,6 +59,7 @@ struct BodyEncoder {
     out.push_back('"');
     Text(",\"object_id\":", acquire.object_id.bytes());
     BlobSizes(acquire);
+    if (acquire.quiet) out.append(",\"quiet\":true");
     Seconds(",\"ttl_seconds\":", acquire.ttl);
     Seconds(",\"object_ttl_seconds\":", acquire.object_ttl);
     Meta(acquire.metadata);
@@ -93,6 +95,10 @@ struct BodyEncoder {
       AppendUnsigned(*seal.size, out);
     }
     Meta(seal.metadata);
+    if (seal.expires_at && *seal.expires_at != absl::InfiniteFuture()) {
+      out.append(",\"expires_at\":");
+      json::AppendTime(*seal.expires_at, out);
+    }
   }
 
   void operator()(const LeaseRequest& lease) { Lease(lease.lease_id); }
@@ -115,6 +121,21 @@ struct BodyEncoder {
     if (list.limit == ListRequest::kDefaultLimit) return;
     out.append(",\"limit\":");
     AppendUnsigned(list.limit, out);
+  }
+
+  void operator()(const EventsRequest& events) {
+    if (events.after) {
+      out.append(",\"after\":");
+      AppendUnsigned(*events.after, out);
+    }
+    if (events.limit != EventsRequest::kDefaultLimit) {
+      out.append(",\"limit\":");
+      AppendUnsigned(events.limit, out);
+    }
+    json::AppendKinds(events.kinds, out);
+    if (events.wait != absl::ZeroDuration()) {
+      Seconds(",\"wait_seconds\":", std::min(events.wait, absl::Seconds(json::kMaxSeconds)));
+    }
   }
 
   void operator()(const std::unique_ptr<BatchRequest>& batch);

@@ -177,6 +177,13 @@ absl::optional<absl::Time> Fields::Time(Field field) {
   return absl::nullopt;
 }
 
+bool Fields::Flag(Field field) {
+  const Node* node = Find(field);
+  if (node == nullptr || node->type == Type::kFalse) return false;
+  if (node->type != Type::kTrue) Wrong(field, "true or false");
+  return node->type == Type::kTrue;
+}
+
 ObjectId Fields::Id(Field field) {
   const absl::optional<absl::string_view> text = String(field);
   if (!text) return ObjectId();

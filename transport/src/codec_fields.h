@@ -30,28 +30,37 @@ namespace packice::json {
   V(kOp, "op")                                                                        \
   V(kSeq, "seq") V(kUrl, "url")                                                       \
   V(kHits, "hits") V(kKind, "kind") V(kMeta, "meta") V(kNext, "next")                 \
-  V(kPath, "path") V(kRead, "read") V(kSize, "size")                                  \
+  V(kPath, "path") V(kRead, "read") V(kSize, "size") V(kName, "name")                 \
+  V(kTime, "time") V(kTier, "tier")                                                   \
   V(kAfter, "after") V(kBlobs, "blobs") V(kBytes, "bytes") V(kError, "error")         \
   V(kIndex, "index") V(kLimit, "limit") V(kObjid, "objid") V(kState, "state")         \
-  V(kWrite, "write")                                                                  \
+  V(kWrite, "write") V(kTiers, "tiers") V(kQuiet, "quiet")                             \
+  V(kKinds, "kinds")                                                                  \
   V(kCreate, "create") V(kIntent, "intent") V(kLeases, "leases")                      \
   V(kMisses, "misses") V(kOffset, "offset") V(kPrefix, "prefix")                      \
-  V(kStatus, "status")                                                                \
+  V(kStatus, "status") V(kReason, "reason") V(kQueued, "queued")                      \
+  V(kMoving, "moving") V(kEvents, "events") V(kDetail, "detail")                      \
   V(kCommand, "command") V(kHandles, "handles") V(kMessage, "message")                \
   V(kObjects, "objects") V(kPackice, "packice") V(kRefused, "refused")                \
   V(kWaiting, "waiting")                                                              \
   V(kCapacity, "capacity") V(kCreating, "creating") V(kFeatures, "features")          \
-  V(kIdentity, "identity")                                                            \
-  V(kLeaseId, "lease_id") V(kProtocol, "protocol") V(kRequests, "requests")           \
+  V(kIdentity, "identity") V(kLeaseId, "lease_id") V(kProtocol, "protocol")           \
+  V(kRequests, "requests")                                                            \
   V(kEvictions, "evictions") V(kObjectId, "object_id") V(kResponses, "responses")     \
-  V(kSealedAt, "sealed_at")                                                           \
+  V(kSealedAt, "sealed_at") V(kDemotions, "demotions") V(kHitBytes, "hit_bytes")      \
+  V(kOperation, "operation")                                                          \
   V(kCreatedAt, "created_at") V(kExpiresAt, "expires_at")                             \
+  V(kPromotions, "promotions")                                                        \
   V(kConnections, "connections") V(kDescriptors, "descriptors")                       \
   V(kQuarantined, "quarantined") V(kTtlSeconds, "ttl_seconds")                        \
-  V(kWaitSeconds, "wait_seconds")                                                     \
+  V(kWaitSeconds, "wait_seconds") V(kQueuedBytes, "queued_bytes")                     \
+  V(kMissedBytes, "missed_bytes") V(kDiscardsDue, "discards_due")                     \
+  V(kDemotedBytes, "demoted_bytes")                                                   \
   V(kExpiredLeases, "expired_leases") V(kUptimeSeconds, "uptime_seconds")             \
+  V(kPromotedBytes, "promoted_bytes")                                                 \
   V(kExpiredObjects, "expired_objects")                                               \
-  V(kObjectTtlSeconds, "object_ttl_seconds")
+  V(kObjectTtlSeconds, "object_ttl_seconds")                                          \
+  V(kColdestAgeSeconds, "coldest_age_seconds")
 // clang-format on
 
 enum class Field : uint8_t {
@@ -84,6 +93,8 @@ class Fields {
   // Rounded to nanoseconds.
   absl::optional<absl::Duration> Seconds(Field field, bool zero_allowed);
   absl::optional<absl::Time> Time(Field field);
+  // False when it is left out.
+  bool Flag(Field field);
   ObjectId Id(Field field);
   Metadata Meta(Field field);
   const Node* List(Field field, size_t max = kAny);

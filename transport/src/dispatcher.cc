@@ -72,6 +72,10 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
         replies_->responses.emplace_back(request.status());
         continue;
       }
+      // Without a timer of its own it would wait for ever.
+      if (auto* events = absl::get_if<EventsRequest>(&request->body)) {
+        events->wait = absl::ZeroDuration();
+      }
       turn_.store(kRunning);
       dispatcher_.Dispatch(*std::move(request), caller_, operation_,
                            [self = shared_from_this()](Answer answer) {
@@ -177,6 +181,8 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
         if (!stats.ok()) return std::move(done)(Answer{std::move(stats).status(), {}});
         std::move(done)(Answer{metrics_.Stats(*stats), {}});
       });
+    case Op::kEvents:
+      return Events(absl::get<EventsRequest>(request.body), operation, std::move(done));
     case Op::kBatch:
       return std::make_shared<Batch>(
                  *this, absl::get<std::unique_ptr<BatchRequest>>(std::move(request.body)), caller,
@@ -194,6 +200,21 @@ void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId ope
                   if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
                   std::move(done)(Granted(*std::move(grant), caller));
                 });
+}
+
+void Dispatcher::Events(const EventsRequest& request, OperationId operation, Counted done) {
+  if (events_ == nullptr) {
+    return std::move(done)(
+        Answer{MakeError(ErrorKind::kUnsupported,
+                         "this node keeps no events; start it with --events of more than 0"),
+               {}});
+  }
+  events_->Read(request, operation, Counted::ReplyTo<EventPage>(std::move(done)));
+}
+
+void Dispatcher::Cancel(OperationId operation) {
+  peer_.Cancel(operation);
+  if (events_ != nullptr) events_->Cancel(operation);
 }
 
 Answer Dispatcher::Granted(Grant grant, const Caller& caller) {

@@ -103,6 +103,77 @@ class Families {
   std::vector<MetricFamily> families_;
 };
 
+constexpr char kColdestAge[] = "How long ago what would be evicted next was last used.";
+
+struct TierRow {
+  const char* name;
+  const char* help;
+  MetricType type;
+  uint64_t TierStats::*value;
+};
+
+constexpr TierRow kTierRows[] = {
+    {"packice_tier_objects", "Objects in the tier.", MetricType::Gauge, &TierStats::objects},
+    {"packice_tier_bytes", "Bytes in the tier.", MetricType::Gauge, &TierStats::bytes},
+    {"packice_tier_hits_total", "Reads that the tier or a colder one could serve.",
+     MetricType::Counter, &TierStats::hits},
+    {"packice_tier_hit_bytes_total", "Bytes of the objects that were hit.", MetricType::Counter,
+     &TierStats::hit_bytes},
+    {"packice_tier_misses_total", "Reads that the tier had nothing for.", MetricType::Counter,
+     &TierStats::misses},
+    {"packice_tier_missed_bytes_total", "Bytes of the objects that were found colder.",
+     MetricType::Counter, &TierStats::missed_bytes},
+    {"packice_tier_evictions_total", "Objects evicted to make room.", MetricType::Counter,
+     &TierStats::evictions},
+    {"packice_tier_demotions_total", "Objects copied to the colder tier.", MetricType::Counter,
+     &TierStats::demotions},
+    {"packice_tier_demoted_bytes_total", "Bytes copied to the colder tier.", MetricType::Counter,
+     &TierStats::demoted_bytes},
+    {"packice_tier_promotions_total", "Objects copied from the colder tier.", MetricType::Counter,
+     &TierStats::promotions},
+    {"packice_tier_promoted_bytes_total", "Bytes copied from the colder tier.", MetricType::Counter,
+     &TierStats::promoted_bytes},
+    {"packice_tier_queued", "Objects that the colder tier does not have yet.", MetricType::Gauge,
+     &TierStats::queued},
+    {"packice_tier_queued_bytes", "Bytes that the colder tier does not have yet.",
+     MetricType::Gauge, &TierStats::queued_bytes},
+    {"packice_tier_moving", "Objects on their way to or from the colder tier.", MetricType::Gauge,
+     &TierStats::moving},
+    {"packice_tier_discards_due", "Discards that the tier is told of when it is back.",
+     MetricType::Gauge, &TierStats::discards_due},
+};
+
+void AppendTiers(const std::vector<TierStats>& tiers, Families& families) {
+  if (tiers.empty()) return;
+  for (const TierRow& row : kTierRows) {
+    MetricFamily& family = families.Begin(row.name, row.help, row.type);
+    for (const TierStats& tier : tiers) {
+      Families::Sample(family, {Label("tier", tier.name)}, static_cast<double>(tier.*row.value));
+    }
+  }
+  MetricFamily& capacity =
+      families.Begin("packice_tier_capacity_bytes", "The limit of bytes.", MetricType::Gauge);
+  for (const TierStats& tier : tiers) {
+    if (!tier.capacity) continue;
+    Families::Sample(capacity, {Label("tier", tier.name)}, static_cast<double>(*tier.capacity));
+  }
+  MetricFamily& age =
+      families.Begin("packice_tier_coldest_age_seconds", kColdestAge, MetricType::Gauge);
+  for (const TierStats& tier : tiers) {
+    if (!tier.coldest_age) continue;
+    Families::Sample(age, {Label("tier", tier.name)}, absl::ToDoubleSeconds(*tier.coldest_age));
+  }
+  MetricFamily& state = families.Begin("packice_tier_state", "1 for the state that the tier is in.",
+                                       MetricType::Gauge);
+  for (const TierStats& tier : tiers) {
+    for (const TierState each : {TierState::kOk, TierState::kSlow, TierState::kFull,
+                                 TierState::kFailing, TierState::kDown}) {
+      Families::Sample(state, {Label("tier", tier.name), Label("state", TierStateName(each))},
+                       tier.state == each ? 1 : 0);
+    }
+  }
+}
+
 void AppendPeer(const PeerStats& peer, Families& families) {
   const struct {
     const char* name;
@@ -115,6 +186,8 @@ void AppendPeer(const PeerStats& peer, Families& families) {
       {"packice_bytes", "Bytes of all objects.", MetricType::Gauge, peer.bytes},
       {"packice_waiting", "Acquires that wait.", MetricType::Gauge, peer.waiting},
       {"packice_hits_total", "Read acquires of a sealed object.", MetricType::Counter, peer.hits},
+      {"packice_hit_bytes_total", "Bytes of the objects that were hit.", MetricType::Counter,
+       peer.hit_bytes},
       {"packice_misses_total", "Read acquires of an object that is not there.", MetricType::Counter,
        peer.misses},
       {"packice_evictions_total", "Objects evicted to make room.", MetricType::Counter,
@@ -138,6 +211,11 @@ void AppendPeer(const PeerStats& peer, Families& families) {
   Families::Sample(leases, {Label("access", "read")}, static_cast<double>(peer.read_leases));
   Families::Sample(leases, {Label("access", "create")}, static_cast<double>(peer.create_leases));
   Families::Sample(leases, {Label("access", "write")}, static_cast<double>(peer.write_leases));
+  if (peer.coldest_age) {
+    families.One("packice_coldest_age_seconds", kColdestAge, MetricType::Gauge,
+                 absl::ToDoubleSeconds(*peer.coldest_age));
+  }
+  AppendTiers(peer.tiers, families);
 }
 
 }  // namespace

@@ -136,6 +136,12 @@ TEST(CodecReply, Info) {
                                            R"("expires_at":"1970-01-01T00:00:00.000000001Z"})"));
 }
 
+TEST(CodecReply, InfoOfTiers) {
+  ObjectInfo info = SomeInfo();
+  info.tiers = {"hot", "cold/hot"};
+  EXPECT_THAT(FormatReply(info), HasSubstr(R"("expires_at":null,"tiers":["hot","cold/hot"]})"));
+}
+
 TEST(CodecReply, TimesThatRfc3339CannotWrite) {
   ObjectInfo info = SomeInfo();
   info.created_at = absl::InfinitePast();
@@ -161,13 +167,46 @@ TEST(CodecReply, Stats) {
   stats.peer.objects = 1;
   stats.peer.bytes = 2;
   stats.uptime = absl::Milliseconds(12500);
-  EXPECT_EQ(FormatReply(stats),
-            R"({"objects":1,"creating":0,"bytes":2,"capacity":null,"hits":0,"misses":0,)"
-            R"("evictions":0,"expired_objects":0,"quarantined":0,"expired_leases":0,"waiting":0,)"
-            R"("leases":{"read":0,"create":0,"write":0},"connections":0,"refused":0,)"
-            R"("descriptors":0,"uptime_seconds":12.5})");
+  EXPECT_EQ(
+      FormatReply(stats),
+      R"({"objects":1,"creating":0,"bytes":2,"capacity":null,"hits":0,"hit_bytes":0,"misses":0,)"
+      R"("evictions":0,"expired_objects":0,"quarantined":0,"expired_leases":0,"waiting":0,)"
+      R"("leases":{"read":0,"create":0,"write":0},"coldest_age_seconds":null,"connections":0,)"
+      R"("refused":0,"descriptors":0,"uptime_seconds":12.5})");
   stats.peer.capacity = 3;
   EXPECT_THAT(FormatReply(stats), HasSubstr(R"("capacity":3,)"));
+}
+
+TEST(CodecReply, StatsOfTiers) {
+  StatsReply stats;
+  stats.peer.coldest_age = absl::Milliseconds(1500);
+  TierStats& hot = stats.peer.tiers.emplace_back();
+  hot.name = "hot";
+  hot.objects = 1;
+  hot.bytes = 2;
+  hot.capacity = 4;
+  hot.hits = 3;
+  hot.misses = 1;
+  hot.hit_bytes = 1;
+  hot.missed_bytes = 7;
+  hot.queued = 5;
+  hot.coldest_age = absl::Seconds(9);
+  TierStats& cold = stats.peer.tiers.emplace_back();
+  cold.name = "cold";
+  cold.state = TierState::kDown;
+  cold.reason = "no \"node\"";
+  const std::string line = FormatReply(stats);
+  EXPECT_THAT(
+      line,
+      HasSubstr(R"("coldest_age_seconds":1.5,"tiers":[{"name":"hot","state":"ok","reason":"",)"
+                R"("capacity":4,"objects":1,"bytes":2,"hits":3,"hit_bytes":1,"misses":1,)"
+                R"("missed_bytes":7,"evictions":0,"demotions":0,"demoted_bytes":0,"promotions":0,)"
+                R"("promoted_bytes":0,"queued":5,"queued_bytes":0,"moving":0,"discards_due":0,)"
+                R"("request_hit_ratio":0.75,"byte_hit_ratio":0.125,"coldest_age_seconds":9},{)"));
+  EXPECT_THAT(line, HasSubstr(R"({"name":"cold","state":"down","reason":"no \"node\"",)"
+                              R"("capacity":null,)"));
+  EXPECT_THAT(line, HasSubstr(R"("request_hit_ratio":null,"byte_hit_ratio":null,)"
+                              R"("coldest_age_seconds":null}],"connections":)"));
 }
 
 TEST(CodecReply, BatchHasOneLine) {
@@ -322,6 +361,11 @@ const BadReply kBad[] = {
     {"StatsEmpty", Op::kStats, "{}", R"("objects" is missing)"},
     {"StatsType", Op::kStats, R"({"objects":1,"hits":-1})", R"("hits" must be an integer)"},
     {"StatsLeases", Op::kStats, R"({"objects":1,"leases":{"read":"x"}})", R"("leases.read")"},
+    {"InfoTiers", Op::kStat, Info(R"("sealed_at")", R"("tiers":[1],"sealed_at")"), R"("tiers")"},
+    {"StatsTiers", Op::kStats, R"({"objects":1,"tiers":{}})", R"("tiers" must be a list)"},
+    {"StatsTier", Op::kStats, R"({"objects":1,"tiers":[{}]})", R"("tiers[0].name" is missing)"},
+    {"StatsTierState", Op::kStats, R"({"objects":1,"tiers":[{"name":"a","state":"lost"}]})",
+     R"("tiers[0].state" must be one of)"},
 };
 INSTANTIATE_TEST_SUITE_P(Codec, BadReplies, testing::ValuesIn(kBad),
                          [](const auto& test) { return std::string(test.param.name); });

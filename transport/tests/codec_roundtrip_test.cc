@@ -103,6 +103,7 @@ class Maker {
     info.created_at = When();
     if (Coin()) info.sealed_at = When();
     if (Coin()) info.expires_at = When();
+    for (uint64_t i = Below(3); i > 0; --i) info.tiers.push_back(Text(0, 20));
     return info;
   }
   std::string Seq() {
@@ -115,8 +116,10 @@ class Maker {
 
  private:
   AcquireRequest MakeAcquire();
+  SealRequest MakeSeal();
   GrantReply MakeGrant();
   StatsReply MakeStats();
+  TierStats MakeTier();
 
   std::mt19937 random_;
 };
@@ -126,6 +129,7 @@ AcquireRequest Maker::MakeAcquire() {
   acquire.access = static_cast<Access>(Below(3));
   if (Coin()) acquire.ttl = Span();
   if (Coin()) acquire.wait = Span();
+  acquire.quiet = Coin();
   if (acquire.access != Access::kCreate || Coin()) acquire.object_id = Id();
   if (acquire.access != Access::kCreate) return acquire;
   if (Coin()) {
@@ -136,6 +140,15 @@ AcquireRequest Maker::MakeAcquire() {
   acquire.metadata = Meta();
   if (Coin()) acquire.object_ttl = Span();
   return acquire;
+}
+
+SealRequest Maker::MakeSeal() {
+  SealRequest seal;
+  seal.lease_id = Lease();
+  if (Coin()) seal.size = Size();
+  seal.metadata = Meta();
+  if (Coin()) seal.expires_at = When();
+  return seal;
 }
 
 Request Maker::MakeRequest(Op op) {
@@ -150,7 +163,7 @@ Request Maker::MakeRequest(Op op) {
       request.body = MakeAcquire();
       break;
     case Op::kSeal:
-      request.body = SealRequest{Lease(), Size(), Meta()};
+      request.body = MakeSeal();
       break;
     case Op::kDiscard:
     case Op::kRelease:
@@ -208,17 +221,35 @@ GrantReply Maker::MakeGrant() {
   return grant;
 }
 
+TierStats Maker::MakeTier() {
+  TierStats tier;
+  tier.name = Text(1, 20);
+  tier.state = static_cast<TierState>(Below(4));
+  tier.reason = Text(0, 20);
+  for (uint64_t* count :
+       {&tier.objects, &tier.bytes, &tier.hits, &tier.hit_bytes, &tier.misses, &tier.missed_bytes,
+        &tier.evictions, &tier.demotions, &tier.demoted_bytes, &tier.promotions,
+        &tier.promoted_bytes, &tier.queued, &tier.queued_bytes, &tier.moving, &tier.discards_due}) {
+    *count = Size();
+  }
+  if (Coin()) tier.capacity = Size();
+  if (Coin()) tier.coldest_age = Span();
+  return tier;
+}
+
 StatsReply Maker::MakeStats() {
   StatsReply stats;
   PeerStats& peer = stats.peer;
   for (uint64_t* count :
-       {&peer.objects, &peer.creating, &peer.bytes, &peer.hits, &peer.misses, &peer.evictions,
-        &peer.expired_objects, &peer.quarantined, &peer.expired_leases, &peer.waiting,
-        &peer.read_leases, &peer.create_leases, &peer.write_leases, &stats.connections,
-        &stats.descriptors, &stats.refused}) {
+       {&peer.objects, &peer.creating, &peer.bytes, &peer.hits, &peer.hit_bytes, &peer.misses,
+        &peer.evictions, &peer.expired_objects, &peer.quarantined, &peer.expired_leases,
+        &peer.waiting, &peer.read_leases, &peer.create_leases, &peer.write_leases,
+        &stats.connections, &stats.descriptors, &stats.refused}) {
     *count = Size();
   }
   if (Coin()) peer.capacity = Size();
+  if (Coin()) peer.coldest_age = Span();
+  for (uint64_t i = Below(4); i > 0; --i) peer.tiers.push_back(MakeTier());
   stats.uptime = Span();
   return stats;
 }
@@ -320,6 +351,7 @@ TEST(CodecRoundTripValues, Acquire) {
     EXPECT_EQ(got.object_ttl, sent.object_ttl);
     EXPECT_EQ(got.ttl, sent.ttl);
     EXPECT_EQ(got.wait, sent.wait);
+    EXPECT_EQ(got.quiet, sent.quiet);
   }
 }
 
@@ -340,6 +372,7 @@ TEST(CodecRoundTripValues, Info) {
     EXPECT_EQ(got.created_at, sent.created_at);
     EXPECT_EQ(got.sealed_at, sent.sealed_at);
     EXPECT_EQ(got.expires_at, sent.expires_at);
+    EXPECT_EQ(got.tiers, sent.tiers);
   }
 }
 

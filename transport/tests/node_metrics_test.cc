@@ -72,6 +72,34 @@ TEST(NodeMetrics, TransportsAreCountedApartAndSummedUp) {
   }
 }
 
+TEST(NodeMetrics, TiersAreToldApart) {
+  PeerStats peer;
+  peer.coldest_age = absl::Seconds(3);
+  TierStats& hot = peer.tiers.emplace_back();
+  hot.name = "hot";
+  hot.hits = 1;
+  hot.capacity = 5;
+  hot.queued_bytes = 6;
+  TierStats& cold = peer.tiers.emplace_back();
+  cold.name = "cold/hot";
+  cold.state = TierState::kFull;
+  cold.coldest_age = absl::Milliseconds(1500);
+  const std::string text = NodeMetrics().Text(peer);
+  for (const char* line :
+       {"packice_coldest_age_seconds 3\n", "packice_tier_hits_total{tier=\"hot\"} 1\n",
+        "packice_tier_capacity_bytes{tier=\"hot\"} 5\n",
+        "packice_tier_queued_bytes{tier=\"hot\"} 6\n",
+        "packice_tier_queued_bytes{tier=\"cold/hot\"} 0\n",
+        "packice_tier_coldest_age_seconds{tier=\"cold/hot\"} 1.5\n",
+        "packice_tier_state{tier=\"hot\",state=\"ok\"} 1\n",
+        "packice_tier_state{tier=\"cold/hot\",state=\"ok\"} 0\n",
+        "packice_tier_state{tier=\"cold/hot\",state=\"full\"} 1\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("packice_tier_capacity_bytes{tier=\"cold/hot\"}")));
+  EXPECT_THAT(NodeMetrics().Text(PeerStats()), Not(HasSubstr("tier")));
+}
+
 TEST(NodeMetrics, ThreadsLoseNothing) {
   NodeMetrics metrics;
   std::vector<std::thread> threads;

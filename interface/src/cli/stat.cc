@@ -35,6 +35,7 @@ absl::Status Stat(const StatArgs& args) {
                  absl::StrAppend(out, SizeText(size));
                })});
   }
+  if (!info->tiers.empty()) table.Add({"tiers", absl::StrJoin(info->tiers, ", ")});
   table.Add({"leases", absl::StrCat(info->leases)});
   table.Add({"created", TimeText(info->created_at)});
   table.Add({"sealed", TimeOr(info->sealed_at, "not yet")});

@@ -1,3 +1,7 @@
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/commands.h"
@@ -38,8 +42,11 @@ std::string Format(const NodeStats& stats) {
   table.Add({"bytes", SizeText(peer.bytes)});
   table.Add({"capacity", Capacity(peer)});
   table.Add({"hits", Hits(peer)});
+  table.Add({"hit bytes", SizeText(peer.hit_bytes)});
   table.Add({"misses", absl::StrCat(peer.misses)});
   table.Add({"evictions", absl::StrCat(peer.evictions)});
+  table.Add({"coldest",
+             peer.coldest_age.has_value() ? DurationText(*peer.coldest_age) : std::string("-")});
   table.Add({"expired",
              absl::StrCat(peer.expired_objects, " objects, ", peer.expired_leases, " leases")});
   table.Add({"quarantined", absl::StrCat(peer.quarantined)});
@@ -52,6 +59,56 @@ std::string Format(const NodeStats& stats) {
   return table.Format(/*with_titles=*/false);
 }
 
+std::string State(const TierStats& tier) {
+  std::string text(TierStateName(tier.state));
+  if (!tier.reason.empty()) absl::StrAppend(&text, ": ", Printable(tier.reason));
+  return text;
+}
+
+std::string Room(const TierStats& tier) {
+  if (!tier.capacity.has_value()) return "no limit";
+  if (*tier.capacity == 0) return "0 B";
+  return absl::StrCat(Percent(tier.bytes, *tier.capacity), " of ", SizeText(*tier.capacity));
+}
+
+std::string Ratio(uint64_t hit, uint64_t missed) {
+  return hit + missed == 0 ? "-" : Percent(hit, hit + missed);
+}
+
+std::string Moves(uint64_t objects, uint64_t bytes) {
+  return objects == 0 ? "0" : absl::StrCat(objects, ", ", SizeText(bytes));
+}
+
+// A column for each tier: there are few of them, and much to tell of each.
+std::string FormatTiers(const std::vector<TierStats>& tiers) {
+  std::vector<Column> columns = {{"tier", Align::kLeft}};
+  for (const TierStats& tier : tiers) columns.push_back({Printable(tier.name), Align::kLeft});
+  Table table(std::move(columns));
+  const auto row = [&](const char* title, auto&& text) {
+    std::vector<std::string> cells = {title};
+    for (const TierStats& tier : tiers) cells.push_back(text(tier));
+    table.Add(std::move(cells));
+  };
+  row("state", State);
+  row("objects", [](const TierStats& tier) { return absl::StrCat(tier.objects); });
+  row("bytes", [](const TierStats& tier) { return SizeText(tier.bytes); });
+  row("capacity used", Room);
+  row("hits", [](const TierStats& tier) { return absl::StrCat(tier.hits); });
+  row("misses", [](const TierStats& tier) { return absl::StrCat(tier.misses); });
+  row("request hit ratio", [](const TierStats& t) { return Ratio(t.hits, t.misses); });
+  row("byte hit ratio", [](const TierStats& t) { return Ratio(t.hit_bytes, t.missed_bytes); });
+  row("evictions", [](const TierStats& tier) { return absl::StrCat(tier.evictions); });
+  row("demotions", [](const TierStats& t) { return Moves(t.demotions, t.demoted_bytes); });
+  row("promotions", [](const TierStats& t) { return Moves(t.promotions, t.promoted_bytes); });
+  row("queued", [](const TierStats& t) { return Moves(t.queued, t.queued_bytes); });
+  row("moving", [](const TierStats& tier) { return absl::StrCat(tier.moving); });
+  row("discards due", [](const TierStats& tier) { return absl::StrCat(tier.discards_due); });
+  row("coldest", [](const TierStats& tier) {
+    return tier.coldest_age.has_value() ? DurationText(*tier.coldest_age) : "-";
+  });
+  return table.Format();
+}
+
 }  // namespace
 
 absl::Status Stats(const StatsArgs& args) {
@@ -59,7 +116,13 @@ absl::Status Stats(const StatsArgs& args) {
   if (!client.ok()) return client.status();
   const absl::StatusOr<NodeStats> stats = (*client)->Stats();
   if (!stats.ok()) return stats.status();
-  if (!args.json) return Print(Format(*stats));
+  if (!args.json) {
+    std::string text = Format(*stats);
+    if (!stats->peer.tiers.empty()) {
+      absl::StrAppend(&text, "\n", FormatTiers(stats->peer.tiers));
+    }
+    return Print(text);
+  }
   StatsReply reply;
   reply.peer = stats->peer;
   reply.connections = stats->connections;

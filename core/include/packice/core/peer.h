@@ -129,12 +129,13 @@ struct ListPage {
 
 enum class TierState {
   kOk,
-  kSlow,  // answers, but what moves to or from it takes very long
-  kFull,  // has no room and can make none
-  kDown,  // fails, or is out of reach
+  kSlow,     // answers, but what moves to or from it takes very long
+  kFull,     // has no room and can make none
+  kFailing,  // refuses what should move there, because its medium fails
+  kDown,     // out of reach
 };
 
-absl::string_view TierStateName(TierState state);  // "ok", "slow", "full", "down"
+absl::string_view TierStateName(TierState state);  // "ok", "slow", "full", "failing", "down"
 
 // One tier of a node. What nodes with tiers are asked for finds the hottest tier that has it: a
 // request that a tier misses goes on to the next colder one.

@@ -121,8 +121,8 @@ class TieredPeer final : public Peer {
 
  private:
   class Engine;
-  explicit TieredPeer(std::shared_ptr<Engine> engine);
-  std::shared_ptr<Engine> engine_;
+  explicit TieredPeer(std::unique_ptr<Engine> engine);
+  std::unique_ptr<Engine> engine_;
 };
 
 }  // namespace packice

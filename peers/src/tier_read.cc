@@ -1,0 +1,157 @@
+// Reads: from hot, else from cold at once, with a promotion beside it.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tier_engine.h"
+
+namespace packice {
+namespace {
+
+// Whether a client on this host can reach the bytes by itself.
+bool IsReachable(const Object& object) {
+  return std::none_of(object.blobs().begin(), object.blobs().end(), [](const auto& blob) {
+    return absl::holds_alternative<UrlDescriptor>(blob->Describe());
+  });
+}
+
+}  // namespace
+
+void TieredPeer::Engine::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+  switch (request.access) {
+    case Access::kRead:
+      return Read(std::move(request), std::move(done));
+    case Access::kCreate:
+      return Create(std::move(request), std::move(done));
+    case Access::kWrite:
+      return AcquireWrite(std::move(request), std::move(done));
+  }
+}
+
+void TieredPeer::Engine::Read(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+  // What is being promoted hot does not have yet.
+  if (affairs_.IsPromoting(request.object_id)) return ReadCold(std::move(request), std::move(done));
+  ReadHot(std::move(request), std::move(done));
+}
+
+void TieredPeer::Engine::ReadHot(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+  const uint64_t gains = hot_gains_.load();
+  AcquireRequest first = request;
+  first.wait = absl::ZeroDuration();
+  hot_->Acquire(std::move(first), [this, gains, request = std::move(request),
+                                   done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+    if (grant.ok()) return std::move(done)(std::move(grant));
+    const ErrorKind kind = KindOf(grant.status());
+    if (kind == ErrorKind::kNotFound) return ReadCold(std::move(request), std::move(done));
+    if (kind != ErrorKind::kNotSealed) return std::move(done)(std::move(grant));
+    if (affairs_.IsPromoting(request.object_id)) {
+      return ReadCold(std::move(request), std::move(done));
+    }
+    if (hot_gains_.load() != gains) return ReadHot(std::move(request), std::move(done));
+    if (request.wait <= absl::ZeroDuration()) return std::move(done)(std::move(grant));
+    hot_->Acquire(request,
+                  [this, request, done = std::move(done)](absl::StatusOr<Grant> waited) mutable {
+                    if (waited.ok() || KindOf(waited.status()) != ErrorKind::kNotFound) {
+                      return std::move(done)(std::move(waited));
+                    }
+                    request.wait = absl::ZeroDuration();
+                    ReadCold(std::move(request), std::move(done));
+                  });
+  });
+}
+
+void TieredPeer::Engine::ReadCold(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+  if (discards_->Contains(request.object_id)) {
+    misses_.fetch_add(request.quiet ? 0 : 1, std::memory_order_relaxed);
+    return std::move(done)(
+        MakeError(ErrorKind::kNotFound, absl::StrCat("no object ", request.object_id.ToQuoted())));
+  }
+  if (health_.IsDown()) {
+    return std::move(done)(ColdIsDown(
+        absl::StrCat("object ", request.object_id.ToQuoted(), " is not in the hot tier")));
+  }
+  const uint64_t gains = hot_gains_.load();
+  AcquireRequest copy = request;
+  cold_->Acquire(std::move(copy), [this, gains, request = std::move(request),
+                                   done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+    if (grant.ok()) return ColdGranted(std::move(request), *std::move(grant), std::move(done));
+    health_.Answered(grant.status());
+    if (KindOf(grant.status()) == ErrorKind::kNotFound) {
+      // It may have been promoted, and then gone from cold, between the two questions.
+      if (hot_gains_.load() != gains) return ReadHot(std::move(request), std::move(done));
+      misses_.fetch_add(request.quiet ? 0 : 1, std::memory_order_relaxed);
+    }
+    std::move(done)(std::move(grant));
+    Attend();
+  });
+}
+
+void TieredPeer::Engine::ColdGranted(AcquireRequest request, Grant grant,
+                                     Done<absl::StatusOr<Grant>> done) {
+  const Object& object = *grant.object;
+  const bool worth = MayPromote(object);
+  const bool reachable = IsReachable(object);
+  if (!request.quiet) {
+    const uint64_t size = object.size();
+    cold_hits_.fetch_add(1, std::memory_order_relaxed);
+    cold_hit_bytes_.fetch_add(size, std::memory_order_relaxed);
+    if (events_.WantsReads()) {
+      Publish(EventKind::kRead, request.operation, request.object_id, size, "cold");
+    }
+    if (worth && reachable && history_.Read(request.object_id, clock_.Now())) {
+      BeginPromotion(request.object_id, /*needed=*/false);
+    }
+  }
+  routes_.Insert(TierRoute{Tier::kCold, grant.lease, grant.object});
+  if (worth && !reachable) {
+    return ReadThroughHot(std::move(request), std::move(grant), std::move(done));
+  }
+  std::move(done)(std::move(grant));
+}
+
+void TieredPeer::Engine::ReadThroughHot(AcquireRequest request, Grant grant,
+                                        Done<absl::StatusOr<Grant>> done) {
+  const ObjectId id = request.object_id;
+  BeginPromotion(id, /*needed=*/true);
+  affairs_.AfterPromotion(id, [this, request = std::move(request), grant = std::move(grant),
+                               done = std::move(done)]() mutable {
+    AcquireRequest again = std::move(request);
+    again.wait = absl::ZeroDuration();
+    again.quiet = true;  // counted as a hit of cold
+    const SessionId session = again.session;
+    hot_->Acquire(std::move(again), [this, session, grant = std::move(grant),
+                                     done = std::move(done)](absl::StatusOr<Grant> hots) mutable {
+      // It may not have been worth it, or have failed: cold's own way is slower, but goes.
+      if (!hots.ok()) return std::move(done)(std::move(grant));
+      routes_.Erase(grant.lease.id);
+      cold_->Release({grant.lease.id, session, OperationId::kNone}, nullptr);
+      std::move(done)(std::move(hots));
+    });
+  });
+}
+
+bool TieredPeer::Engine::MayPromote(const Object& object) const {
+  return object.footprint() <= promote_max_;
+}
+
+bool TieredPeer::Engine::BeginPromotion(const ObjectId& id, bool needed) {
+  if (stopping_.load() || discards_->Contains(id)) return false;
+  {
+    MutexLock lock(mutex_);
+    if (!needed && promoting_ >= options_.moves) return false;
+  }
+  if (!affairs_.TryBegin(id, TierAffairs::Kind::kPromotion)) return false;
+  // One who comes later waits for the promotion to end.
+  if (routes_.HasWriter(id)) {
+    EndAffair(id);
+    return false;
+  }
+  {
+    MutexLock lock(mutex_);
+    ++promoting_;
+  }
+  executor_->Run([this, id] { Promote(id); });
+  return true;
+}
+
+}  // namespace packice
