@@ -114,12 +114,12 @@ class Maker {
 
   Request MakeRequest(Op op);
   Reply MakeReply(const Request& asked);
+  EventPage MakeEventPage();
 
  private:
   AcquireRequest MakeAcquire();
   SealRequest MakeSeal();
   EventsRequest MakeEvents();
-  EventPage MakeEventPage();
   EventKind Kind() {
     return static_cast<EventKind>(Below(static_cast<uint64_t>(kLastEventKind) + 1));
   }
