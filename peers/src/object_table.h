@@ -128,6 +128,7 @@ class ObjectTable {
     size_t sweep_at ABSL_GUARDED_BY(mutex) = 0;    // when there are so many lingering
     uint64_t creating ABSL_GUARDED_BY(mutex) = 0;  // live records not yet kSealed
     uint64_t hits ABSL_GUARDED_BY(mutex) = 0;
+    uint64_t hit_bytes ABSL_GUARDED_BY(mutex) = 0;
     uint64_t misses ABSL_GUARDED_BY(mutex) = 0;
     // Bytes charged for live sealed objects that are not held. Written under the lock.
     std::atomic<uint64_t> evictable{0};

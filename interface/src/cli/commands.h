@@ -26,6 +26,7 @@ struct ServeArgs {
   absl::optional<std::string> data;
   // Bytes, of the hot tier where there are tiers; nothing: a share of what there is.
   absl::optional<uint64_t> capacity;
+  EvictionSpec eviction;  // of every tier that is not another node
   bool verify_reads = false;
   std::string token_file;
   bool insecure = false;

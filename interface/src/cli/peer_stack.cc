@@ -122,6 +122,7 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
   if (tier.kind == Kind::kMemory) {
     LocalPeerOptions options;
     options.capacity = room->bytes;
+    options.eviction = tier.eviction;
     options.events = &sink;
     options.log = log_;
     return MakeMemoryPeer(std::move(options));
@@ -129,6 +130,7 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
   FileSystemPeerOptions options;
   options.directory = tier.data;
   options.capacity = room->bytes;
+  options.eviction = tier.eviction;
   options.verify_reads = tier.verify_reads;
   options.events = &sink;
   options.log = log_;
