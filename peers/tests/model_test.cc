@@ -49,6 +49,7 @@ class Comparison {
       : random_(seed), limited_(limited), plain_(MakePlain()) {
     LocalPeerOptions options;
     if (limited_) options.capacity = kCapacity;
+    options.eviction.kind = EvictionKind::kLru;
     options.background_reaper = false;
     options.clock = &clock_;
     options.random = &local_random_;

@@ -24,6 +24,7 @@ class HttpPeerUnderTest : public PeerUnderTest {
       FileSystemPeerOptions file_system;
       file_system.directory = directory_ / "data";
       file_system.capacity = options.capacity;
+      file_system.eviction.kind = EvictionKind::kLru;
       file_system.background_reaper = false;
       file_system.clock = &clock_;
       auto node = *FileSystemPeer::Open(file_system);
@@ -35,6 +36,7 @@ class HttpPeerUnderTest : public PeerUnderTest {
     } else {
       LocalPeerOptions local;
       local.capacity = options.capacity;
+      local.eviction.kind = EvictionKind::kLru;
       local.background_reaper = false;
       local.clock = &clock_;
       auto node = MakeMemoryPeer(local);
@@ -94,6 +96,7 @@ PeerParam Http() {
     return std::make_unique<HttpPeerUnderTest>(options, /*on_disk=*/false);
   };
   param.ids_are_utf8_only = true;
+  param.knows_copies = false;
   param.sees_writable_mappings = false;
   param.maps_unsealed = false;
   param.bytes_outlive_the_lease = false;
@@ -108,6 +111,7 @@ PeerParam HttpDisk() {
     return std::make_unique<HttpPeerUnderTest>(options, /*on_disk=*/true);
   };
   param.ids_are_utf8_only = true;
+  param.knows_copies = false;
   param.footprint_unit = 4096;
   return param;
 }

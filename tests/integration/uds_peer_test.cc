@@ -31,6 +31,7 @@ class UdsPeerUnderTest final : public PeerUnderTest {
       FileSystemPeerOptions file_system;
       file_system.directory = directory_ + "/data";
       file_system.capacity = options.capacity;
+      file_system.eviction.kind = EvictionKind::kLru;
       file_system.background_reaper = false;
       file_system.clock = &clock_;
       auto node = *FileSystemPeer::Open(file_system);
@@ -42,6 +43,7 @@ class UdsPeerUnderTest final : public PeerUnderTest {
     } else {
       LocalPeerOptions local;
       local.capacity = options.capacity;
+      local.eviction.kind = EvictionKind::kLru;
       local.background_reaper = false;
       local.clock = &clock_;
       auto node = MakeMemoryPeer(local);
@@ -85,6 +87,7 @@ PeerParam Uds() {
     return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false);
   };
   param.ids_are_utf8_only = true;
+  param.knows_copies = false;
   return param;
 }
 
@@ -95,6 +98,7 @@ PeerParam UdsDisk() {
     return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/true);
   };
   param.ids_are_utf8_only = true;
+  param.knows_copies = false;
   param.footprint_unit = 4096;
   return param;
 }

@@ -87,6 +87,10 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
         replies_->responses.emplace_back(request.status());
         continue;
       }
+      // Without a timer of its own it would wait for ever.
+      if (auto* events = absl::get_if<EventsRequest>(&request->body)) {
+        events->wait = absl::ZeroDuration();
+      }
       turn_.store(kRunning);
       dispatcher_.Dispatch(*std::move(request), caller_, operation_,
                            [self = shared_from_this()](Answer answer) {
@@ -192,6 +196,8 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
         if (!stats.ok()) return std::move(done)(Answer{std::move(stats).status(), {}});
         std::move(done)(Answer{metrics_.Stats(*stats), {}});
       });
+    case Op::kEvents:
+      return Events(absl::get<EventsRequest>(request.body), operation, std::move(done));
     case Op::kBatch:
       return std::make_shared<Batch>(
                  *this, absl::get<std::unique_ptr<BatchRequest>>(std::move(request.body)), caller,
@@ -233,6 +239,21 @@ BlockingPool& Dispatcher::downloads() {
   MutexLock lock(mutex_);
   if (downloads_ == nullptr) downloads_ = std::make_unique<BlockingPool>(kThreads);
   return *downloads_;
+}
+
+void Dispatcher::Events(const EventsRequest& request, OperationId operation, Counted done) {
+  if (events_ == nullptr) {
+    return std::move(done)(
+        Answer{MakeError(ErrorKind::kUnsupported,
+                         "this node keeps no events; start it with --events of more than 0"),
+               {}});
+  }
+  events_->Read(request, operation, Counted::ReplyTo<EventPage>(std::move(done)));
+}
+
+void Dispatcher::Cancel(OperationId operation) {
+  peer_.Cancel(operation);
+  if (events_ != nullptr) events_->Cancel(operation);
 }
 
 Answer Dispatcher::Granted(Grant grant, const Caller& caller) {

@@ -65,6 +65,10 @@ void AddNodeFlags(CLI::App& app, ServeArgs& args) {
   AddSeconds(app, "--stall-timeout", args.stall_timeout, false,
              "http: how long each 64 KiB of a body may take [30]");
   AddSeconds(app, "--grace", args.grace, true, "How long draining may take [10]");
+  app.add_option("--events", args.events,
+                 "How many events are kept for packice events and GET /events; 0: none")
+      ->check(CLI::Range(0, 10000000))
+      ->capture_default_str();
   app.add_option("-v,--verbosity", args.verbosity, "1: log every object's events")
       ->capture_default_str();
 }

@@ -200,4 +200,28 @@ TEST_P(PeerConformance, StatsCountHitsAndMisses) {
   EXPECT_EQ(stats.misses, 1u);
 }
 
+TEST_P(PeerConformance, StatsCountTheBytesOfHits) {
+  if (!GetParam().knows_copies) GTEST_SKIP();
+  ASSERT_THAT(Put("a", "12345"), IsOk());
+  ASSERT_THAT(Put("b", "123"), IsOk());
+  ASSERT_THAT(Get("a"), IsOk());
+  ASSERT_THAT(Get("b"), IsOk());
+  ASSERT_THAT(Get("a"), IsOk());
+  ASSERT_OK_AND_ASSIGN(Grant writer, Write("a"));
+  EXPECT_EQ(GetStats().hit_bytes, 13u);
+}
+
+TEST_P(PeerConformance, AQuietReadCountsAsNothing) {
+  if (!GetParam().knows_copies) GTEST_SKIP();
+  ASSERT_THAT(Put("a", "12345"), IsOk());
+  ASSERT_OK_AND_ASSIGN(Grant reader, ReadQuietly("a"));
+  EXPECT_EQ(BytesOf(reader), "12345");
+  EXPECT_THAT(ReadQuietly("b"), HasKind(ErrorKind::kNotFound));
+  const PeerStats stats = GetStats();
+  EXPECT_EQ(stats.read_leases, 1u) << "it is a lease all the same";
+  EXPECT_EQ(stats.hits, 0u);
+  EXPECT_EQ(stats.hit_bytes, 0u);
+  EXPECT_EQ(stats.misses, 0u);
+}
+
 }  // namespace packice
