@@ -44,6 +44,14 @@ absl::string_view EventKindName(EventKind kind) {
   return "unknown";
 }
 
+absl::optional<EventKind> EventKindFromName(absl::string_view name) {
+  for (int i = 0; i <= static_cast<int>(kLastEventKind); ++i) {
+    const auto kind = static_cast<EventKind>(i);
+    if (EventKindName(kind) == name) return kind;
+  }
+  return absl::nullopt;
+}
+
 EventSink& EventSink::Null() {
   static EventSink& sink = *new NullSink;
   return sink;

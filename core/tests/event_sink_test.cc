@@ -15,6 +15,11 @@ TEST(EventSinkTest, EveryKindHasItsName) {
   EXPECT_EQ(EventKindName(EventKind::kEvicted), "evicted");
   EXPECT_EQ(EventKindName(EventKind::kExpired), "expired");
   EXPECT_EQ(EventKindName(EventKind::kLeaseExpired), "lease_expired");
+  for (int i = 0; i <= static_cast<int>(kLastEventKind); ++i) {
+    const auto kind = static_cast<EventKind>(i);
+    EXPECT_EQ(EventKindFromName(EventKindName(kind)), kind);
+  }
+  EXPECT_EQ(EventKindFromName("unknown"), absl::nullopt);
 }
 
 TEST(RecordingEventSinkTest, KeepsCopiesInOrder) {

@@ -31,7 +31,7 @@ TEST(UsageTest, HelpHasExamplesAndTheExitCodes) {
   EXPECT_THAT(help.out, HasSubstr("packice serve --impl mem"));
   EXPECT_THAT(help.out, ContainsRegex("124 +timeout"));
   for (const char* command :
-       {"serve", "put", "get", "stat", "ls", "rm", "stats", "bench", "completion"}) {
+       {"serve", "put", "get", "stat", "ls", "rm", "stats", "bench", "simulate", "completion"}) {
     const Outcome one = RunPackice({command, "--help"});
     EXPECT_EQ(one.exit_code, 0);
     EXPECT_THAT(one.out, HasSubstr("Example"));
@@ -49,7 +49,8 @@ TEST(UsageTest, CompletionKnowsEveryCommand) {
   EXPECT_THAT(script.out, HasSubstr("complete -F _packice packice"));
   EXPECT_THAT(
       script.out,
-      HasSubstr("serve put get stat ls stats history rm mv cp fsck bench version completion"));
+      HasSubstr(
+          "serve put get stat ls stats history rm mv cp fsck bench simulate version completion"));
   EXPECT_THAT(script.out, ContainsRegex("get\\) flags='[^']*--prefix[^']*' ids=1"));
 }
 

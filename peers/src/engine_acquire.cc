@@ -111,7 +111,12 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireR
   if (!grant.ok() && KindOf(grant.status()) == ErrorKind::kBusy) {
     return Blocked(ErrorKind::kBusy, request);
   }
-  if (grant.ok() && request.access == Access::kRead) ++stripe.hits;
+  if (grant.ok() && request.access == Access::kRead) {
+    ++stripe.hits;
+    if (!request.quiet && events_.WantsReads()) {
+      Publish(EventKind::kRead, request.operation, *record);
+    }
+  }
   if (grant.ok() && request.access == Access::kWrite) {
     if (record->custody == nullptr) record->custody = std::make_unique<Custody>();
     record->custody->lease = grant->lease.id;

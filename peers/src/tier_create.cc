@@ -230,12 +230,23 @@ void TieredPeer::Engine::Adopt(const ObjectId& id, bool has_end, bool ask_cold,
     const auto add = [this](std::unique_ptr<DirtyObject> added) {
       const Lease lease = added->pin.lease;
       bool is_new;
+      std::unique_ptr<DirtyObject> before;  // of this id, whose own life is over
       {
         MutexLock lock(mutex_);
+        const DirtyObject* const dirty = dirty_.Find(added->id());
+        if (dirty != nullptr && dirty->pin.object != added->pin.object) {
+          before = dirty_.Erase(added->id());
+          added->ask_cold = true;
+        }
         is_new = dirty_.Add(std::move(added));
         if (dirty_.bytes() > high_water_) draining_ = true;
       }
       if (!is_new) hot_->Release({lease.id, session_, OperationId::kNone}, nullptr);
+      if (before == nullptr) return;
+      hot_->Release({before->pin.lease.id, session_, OperationId::kNone}, nullptr);
+      for (auto& waiter : before->waiters) {
+        std::move(waiter)(MakeError(ErrorKind::kNotFound, "the object has expired"));
+      }
     };
     if (!has_end) {
       add(std::move(object));

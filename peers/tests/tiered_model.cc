@@ -19,14 +19,6 @@ std::string Tell(const absl::Status& status) {
 
 }  // namespace
 
-bool StepExecutor::Step() {
-  if (tasks_.empty()) return false;
-  Task task = std::move(tasks_.front());
-  tasks_.pop_front();
-  std::move(task)();
-  return true;
-}
-
 // Hears of demotions.
 class TieredModel::Events final : public EventSink {
  public:
@@ -175,7 +167,7 @@ void TieredModel::Step() {
   const uint64_t choice = Below(100);
   if (choice < 52) return ClientStep();
   if (choice < 80) {
-    executor_->Step();
+    executor_->RunOne();
     return;
   }
   if (choice < 90) return Advance(absl::Milliseconds(1 + Below(6000)));
@@ -191,10 +183,11 @@ void TieredModel::Step() {
 void TieredModel::ClientStep() {
   ++now_;
   const uint64_t choice = Below(100);
-  if (choice < 25 || held_.empty()) return Acquire(Access::kCreate);
+  if (choice < 25) return Acquire(Access::kCreate);
   if (choice < 45) return Acquire(Access::kRead);
-  if (choice < 55) return Acquire(Access::kWrite);
-  if (choice < 57) return EndSession();
+  if (choice < 58) return Acquire(Access::kWrite);
+  if (choice < 60) return EndSession();
+  if (held_.empty()) return;
   const size_t i = Below(held_.size());
   Held& held = held_[i];
   CheckHeld(held);

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <map>
 #include <memory>
@@ -24,24 +23,10 @@
 #include "packice/core/testing/pending.h"
 #include "packice/peers/local_peer.h"
 #include "packice/peers/tiered_peer.h"
+#include "step_executor.h"
 #include "temp_dir.h"
 
 namespace packice {
-
-// Runs a task when it is told to.
-class StepExecutor final : public Executor {
- public:
-  void Run(Task task) override { tasks_.push_back(std::move(task)); }
-  void AwaitIdle() override {
-    while (Step()) {
-    }
-  }
-  // False when there is none.
-  bool Step();
-
- private:
-  std::deque<Task> tasks_;
-};
 
 class TieredModel {
  public:

@@ -11,7 +11,7 @@ set(PACKICE_LAYER_TABLE
   "transport   | core           | Boost OpenSSL prometheus |"
   "proto       |                | gRPC protobuf           |"
   "p2p         | core proto     | gRPC protobuf Boost     |"
-  "interface   | *              | glog CLI11 ZLIB         | hiredis"
+  "interface   | *              | glog CLI11 tomlplusplus ZLIB | hiredis"
   "tests       | *              | *                       | *"
 )
 
@@ -27,6 +27,7 @@ set(PACKICE_PACKAGE_TABLE
   "protobuf    | protobuf::           | google/protobuf/"
   "glog        | glog::               | glog/"
   "CLI11       | CLI11::              | CLI/"
+  "tomlplusplus | tomlplusplus::       | toml++/"
   "prometheus  | prometheus-cpp::     | prometheus/"
   "ZLIB        | ZLIB::               | zlib.h zconf.h"
   "GTest       | GTest::              | gtest/ gmock/"

@@ -2,12 +2,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/app_commands.h"
+#include "cli/app_tiers.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/session.h"
 
 namespace packice::cli {
 namespace {
+
+CLI::Option* AddSetting(CLI::App& app, const std::string& name, absl::optional<std::string>& value,
+                        const std::string& what) {
+  return app.add_option_function<std::string>(
+      name, [&value](const std::string& text) { value = text; }, what);
+}
 
 // Of everything but where objects are kept and how the node is reached.
 void AddNodeFlags(CLI::App& app, ServeArgs& args) {
@@ -19,10 +26,15 @@ void AddNodeFlags(CLI::App& app, ServeArgs& args) {
   app.add_option("--port", args.port, "http: the port; 0 takes a free one")
       ->envname("PACKICE_PORT")
       ->capture_default_str();
-  AddData(app, args.data);
+  AddSetting(app, "--data", args.data,
+             "The directory of files, of the cold ones where there are tiers; with a cold node, "
+             "where discards are remembered")
+      ->envname("PACKICE_DATA")
+      ->type_name("DIR")
+      ->default_str("packice-data");
   AddSize(app, "--capacity", args.capacity,
-          "Bytes of all objects; by default half of the memory that this process may use (mem), or "
-          "nine tenths of the file system (fs)");
+          "Bytes of all objects, of the hot ones where there are tiers; by default half of the "
+          "memory that this process may use (mem), or nine tenths of the file system (fs)");
   static const std::string lru = "lru";
   app.add_option("--eviction", "Which object goes first when room is needed [lru]")
       ->check(OneOf("--eviction", {lru}, {"s3fifo", "sieve", "gdsf", "fifo"}));
@@ -70,15 +82,28 @@ and end the node; a second one ends it at once. The log goes to stderr.
 Examples:
   packice serve --impl mem --transport uds --socket /run/packice.sock --capacity 8GiB
   packice serve --impl fs --data /var/lib/packice --transport uds --transport http
-  packice serve --impl fs --transport http --host 0.0.0.0 --token-file token)");
-  command->add_option("--impl", args->impl, "Where objects are kept: in memory, in files")
-      ->check(OneOf("--impl", {"mem", "fs"}, {"tiered"}))
-      ->capture_default_str();
+  packice serve --impl fs --transport http --host 0.0.0.0 --token-file token
+  packice serve --impl tiered --capacity 4GiB --data /var/lib/packice
+  packice serve --capacity 4GiB --cold http://big.example:8080 --data /var/lib/packice
+  packice serve --config /etc/packice.toml)");
+  command
+      ->add_option("--impl", args->impl,
+                   "Where objects are kept: in memory, in files, or in tiers [mem]")
+      ->check(OneOf("--impl", {"mem", "fs", "tiered"}, {}));
   command->add_option("--transport", args->transports, "How the node is reached; may be repeated")
       ->check(OneOf("--transport", {"uds", "http"}, {}))
       ->allow_extra_args(false)
       ->default_str("uds");
   AddNodeFlags(*command, *args);
+  AddTierFlags(*command, *args);
+  CLI::App* const serve = command;
+  const std::shared_ptr<ServeArgs> held = args;
+  serve->callback([&run, serve, held] {
+    run = [serve, held]() -> absl::Status {
+      if (absl::Status status = ApplyConfig(*serve, *held); !status.ok()) return status;
+      return Serve(*held);
+    };
+  });
 }
 
 void AddOlderNode(CLI::App& app, Run& run) {

@@ -12,17 +12,20 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "cli/target.h"
+#include "cli/tier_spec.h"
 
 namespace packice::cli {
 
 struct ServeArgs {
-  std::string impl = "mem";
+  std::string impl;  // empty: tiered where there is a hot or a cold tier, otherwise mem
   std::vector<std::string> transports = {"uds"};
   std::string socket;
   std::string host = "127.0.0.1";
-  uint16_t port = 8080;               // 0: any that is free
-  std::string data;                   // directory
-  absl::optional<uint64_t> capacity;  // bytes; nothing: a share of what there is
+  uint16_t port = 8080;  // 0: any that is free
+  // The directory of files, of the cold ones where there are tiers; nothing: packice-data.
+  absl::optional<std::string> data;
+  // Bytes, of the hot tier where there are tiers; nothing: a share of what there is.
+  absl::optional<uint64_t> capacity;
   bool verify_reads = false;
   std::string token_file;
   bool insecure = false;
@@ -37,6 +40,23 @@ struct ServeArgs {
   absl::Duration header_timeout = absl::Seconds(10);
   absl::Duration stall_timeout = absl::Seconds(30);
   absl::Duration grace = absl::Seconds(10);
+  // How long the coldest tier may take for what only memory has, when the node ends.
+  absl::Duration flush_grace = absl::Seconds(300);
+
+  // Tiers, by flags: `hot` is "mem" or "fs", `cold` "fs" or a node's address.
+  std::string hot;
+  std::string hot_data;
+  absl::optional<uint64_t> hot_capacity;
+  std::string cold;
+  absl::optional<uint64_t> cold_capacity;
+  std::string cold_token_file;
+  std::string cold_ca_file;
+  TierMoves moves;
+  std::vector<std::string> tier_flags;  // which flags of tiers were given
+  // Or by a file, which may hold all other settings, too. `tiers` is what its tables say.
+  std::string config;
+  std::vector<TierSpec> tiers;  // the hottest first
+
   int verbosity = 0;
 };
 absl::Status Serve(const ServeArgs& args);

@@ -6,11 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "cli/room.h"
-#include "cli/text.h"
 #include "cli/token.h"
-#include "packice/peers/file_system_peer.h"
-#include "packice/peers/memory_peer.h"
 
 namespace packice::cli {
 namespace {
@@ -21,37 +17,19 @@ void LogWarning(absl::string_view line) { LOG(WARNING) << line; }
 
 Node::~Node() = default;
 
-absl::StatusOr<std::unique_ptr<Node>> Node::Start(const ServeArgs& args, EventSink& sink) {
+absl::StatusOr<std::unique_ptr<Node>> Node::Start(const ServeArgs& args,
+                                                  const std::vector<TierSpec>& tiers,
+                                                  EventSink& sink) {
+  const absl::StatusOr<std::string> description = DescribeTiers(tiers);
+  if (!description.ok()) return description.status();
+  LOG(INFO) << "packice " << PACKICE_VERSION << " starts: " << *description;
   std::unique_ptr<Node> node(new Node);
-  if (absl::Status status = node->OpenPeer(args, sink); !status.ok()) return status;
+  absl::StatusOr<std::unique_ptr<PeerStack>> stack = PeerStack::Open(tiers, sink, LogWarning);
+  if (!stack.ok()) return stack.status();
+  node->stack_ = *std::move(stack);
   node->metrics_ = std::make_shared<NodeMetrics>();
   if (absl::Status status = node->Listen(args); !status.ok()) return status;
   return node;
-}
-
-absl::Status Node::OpenPeer(const ServeArgs& args, EventSink& sink) {
-  const absl::StatusOr<Room> room = RoomOf(args);
-  if (!room.ok()) return room.status();
-  LOG(INFO) << "packice " << PACKICE_VERSION << " starts: a " << args.impl << " node of "
-            << SizeText(room->bytes) << room->reason;
-  if (args.impl == "mem") {
-    LocalPeerOptions options;
-    options.capacity = room->bytes;
-    options.events = &sink;
-    options.log = LogWarning;
-    peer_ = MakeMemoryPeer(std::move(options));
-    return absl::OkStatus();
-  }
-  FileSystemPeerOptions options;
-  options.directory = args.data;
-  options.capacity = room->bytes;
-  options.verify_reads = args.verify_reads;
-  options.events = &sink;
-  options.log = LogWarning;
-  auto peer = FileSystemPeer::Open(std::move(options));
-  if (!peer.ok()) return peer.status();
-  peer_ = *std::move(peer);
-  return absl::OkStatus();
 }
 
 absl::Status Node::Listen(const ServeArgs& args) {
@@ -74,7 +52,7 @@ absl::Status Node::ListenOnSocket(const ServeArgs& args) {
   options.version = PACKICE_VERSION;
   options.metrics = metrics_;
   options.log = LogWarning;
-  auto server = UdsServer::Start(*peer_, options);
+  auto server = UdsServer::Start(stack_->peer(), options);
   if (!server.ok()) return server.status();
   uds_ = *std::move(server);
   return absl::OkStatus();
@@ -107,13 +85,13 @@ absl::Status Node::ListenOnHttp(const ServeArgs& args) {
   options.version = PACKICE_VERSION;
   options.metrics = metrics_;
   options.log = LogWarning;
-  auto server = HttpServer::Start(*peer_, options);
+  auto server = HttpServer::Start(stack_->peer(), options);
   if (!server.ok()) return server.status();
   http_ = *std::move(server);
   return absl::OkStatus();
 }
 
-void Node::Drain(absl::Duration grace) {
+absl::Status Node::Drain(absl::Duration grace, absl::Duration flush_grace) {
   std::thread http([&] {
     if (http_ != nullptr) http_->Drain(grace);
   });
@@ -121,7 +99,13 @@ void Node::Drain(absl::Duration grace) {
   http.join();
   http_.reset();
   uds_.reset();
-  peer_.reset();
+  absl::Status flushed;
+  if (stack_->tiered()) {
+    LOG(INFO) << "flushing, for at most " << absl::FormatDuration(flush_grace);
+    flushed = stack_->Flush(flush_grace);
+  }
+  stack_.reset();
+  return flushed;
 }
 
 }  // namespace packice::cli

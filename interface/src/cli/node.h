@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/commands.h"
+#include "cli/peer_stack.h"
+#include "cli/tier_spec.h"
 #include "packice/core/event_sink.h"
-#include "packice/core/peer.h"
 #include "packice/transport/http_server.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/uds_server.h"
@@ -21,7 +23,9 @@ class Node {
  public:
   // Serves when it returns. A durable node is recovered first, which blocks for that long. `sink`
   // outlives the node. Errors are those of the peer and of the servers.
-  static absl::StatusOr<std::unique_ptr<Node>> Start(const ServeArgs& args, EventSink& sink);
+  static absl::StatusOr<std::unique_ptr<Node>> Start(const ServeArgs& args,
+                                                     const std::vector<TierSpec>& tiers,
+                                                     EventSink& sink);
   ~Node();
 
   // "unix:/tmp/packice.sock http://127.0.0.1:8080", in the order that the transports were asked
@@ -29,17 +33,17 @@ class Node {
   const std::string& addresses() const { return addresses_; }
 
   // Takes no more connections and answers what was asked, on all transports at the same time; then
-  // closes what keeps the objects. Blocks, at most `grace` for the clients.
-  void Drain(absl::Duration grace);
+  // has the colder tiers take what memory alone has, and closes what keeps the objects. Blocks, at
+  // most `grace` for the clients and `flush_grace` for the tiers. Answers what was lost by it.
+  absl::Status Drain(absl::Duration grace, absl::Duration flush_grace);
 
  private:
   Node() = default;
-  absl::Status OpenPeer(const ServeArgs& args, EventSink& sink);
   absl::Status Listen(const ServeArgs& args);
   absl::Status ListenOnSocket(const ServeArgs& args);
   absl::Status ListenOnHttp(const ServeArgs& args);
 
-  std::unique_ptr<Peer> peer_;
+  std::unique_ptr<PeerStack> stack_;
   std::shared_ptr<NodeMetrics> metrics_;
   std::unique_ptr<UdsServer> uds_;
   std::unique_ptr<HttpServer> http_;

@@ -25,14 +25,14 @@ std::filesystem::path Existing(const std::string& directory) {
 
 }  // namespace
 
-absl::StatusOr<Room> RoomOf(const ServeArgs& args) {
-  if (args.capacity.has_value()) return Room{*args.capacity, ""};
-  if (args.impl == "mem") {
+absl::StatusOr<Room> RoomOf(const TierSpec& tier) {
+  if (tier.capacity.has_value()) return Room{*tier.capacity, ""};
+  if (tier.kind == TierSpec::Kind::kMemory) {
     const uint64_t memory = MemoryLimit();
     return Room{memory / 2,
                 absl::StrCat(", half of the ", SizeText(memory), " this process may use")};
   }
-  const std::filesystem::path path = Existing(args.data);
+  const std::filesystem::path path = Existing(tier.data);
   struct statvfs info = {};
   if (statvfs(path.c_str(), &info) != 0) {
     return ErrnoError(errno, absl::StrCat("cannot tell how large the file system of ",

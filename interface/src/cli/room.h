@@ -1,11 +1,11 @@
-// How much room a node's objects get.
+// How much room a tier's objects get.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "cli/commands.h"
+#include "cli/tier_spec.h"
 
 namespace packice::cli {
 
@@ -14,8 +14,9 @@ struct Room {
   std::string reason;  // for the log; empty where it was asked for
 };
 
-// --capacity, or a share of what there is: half of the memory that this process may use, nine
-// tenths of the file system that `args.data` is or will be on. `io`.
-absl::StatusOr<Room> RoomOf(const ServeArgs& args);
+// Its capacity, or a share of what there is: half of the memory that this process may use, nine
+// tenths of the file system that its directory is or will be on. `io`. Requires: it is no remote
+// one.
+absl::StatusOr<Room> RoomOf(const TierSpec& tier);
 
 }  // namespace packice::cli

@@ -2,6 +2,9 @@
 #include <sys/resource.h>
 
 #include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
@@ -9,6 +12,7 @@
 #include "cli/node.h"
 #include "cli/session.h"
 #include "cli/signals.h"
+#include "cli/tiers.h"
 
 namespace packice::cli {
 namespace {
@@ -32,6 +36,8 @@ rlim_t RaiseDescriptorLimit() {
 }  // namespace
 
 absl::Status Serve(const ServeArgs& args) {
+  const absl::StatusOr<std::vector<TierSpec>> tiers = TiersOf(args);
+  if (!tiers.ok()) return tiers.status();
   StopSignals signals;
   StartLog(args.verbosity);
   const rlim_t descriptors = RaiseDescriptorLimit();
@@ -39,22 +45,23 @@ absl::Status Serve(const ServeArgs& args) {
   EventLog events;
   // Publishing costs on every request; without a reader it is left out.
   EventSink& sink = args.verbosity > 0 ? events : EventSink::Null();
-  absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(args, sink);
+  absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(args, *tiers, sink);
   if (!node.ok()) return node.status();
 
   const std::string& addresses = (*node)->addresses();
   LOG(INFO) << "ready on " << addresses << "; " << args.threads << " threads and at most "
             << args.max_connections << " connections each, " << descriptors << " descriptors";
-  absl::Status told = Print(absl::StrCat("packice serving ", args.impl, " on ", addresses, "\n"));
+  absl::Status told =
+      Print(absl::StrCat("packice serving ", ImplOf(*tiers), " on ", addresses, "\n"));
   if (told.ok()) told = FlushOutput();
   if (!told.ok()) return told;
 
   const int number = signals.Wait();
   LOG(INFO) << "draining, for at most " << absl::FormatDuration(args.grace) << ": "
             << strsignal(number);
-  (*node)->Drain(args.grace);
-  LOG(INFO) << "stopped";
-  return absl::OkStatus();
+  const absl::Status drained = (*node)->Drain(args.grace, args.flush_grace);
+  LOG(INFO) << (drained.ok() ? "stopped" : "stopped; objects that only memory had are lost");
+  return drained;
 }
 
 }  // namespace packice::cli

@@ -1,39 +1,24 @@
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "packice/backends/piece_hash.h"
 #include "packice/client.h"
 #include "packice/core/error.h"
 #include "packice/peers/memory_peer.h"
-#include "packice/transport/http_peer.h"
-#include "packice/transport/uds_peer.h"
 #include "sdk/connection.h"
 #include "sdk/named_peers.h"
+#include "sdk/node_peer.h"
 
 namespace packice {
 namespace {
 
 using ConnectionOr = absl::StatusOr<std::shared_ptr<sdk::Connection>>;
 
-ConnectionOr ConnectSocket(absl::string_view path, const ConnectOptions& options) {
-  absl::StatusOr<std::unique_ptr<UdsPeer>> peer =
-      UdsPeer::Connect({.path = std::string(path), .call_timeout = options.call_timeout});
+ConnectionOr ConnectRemote(absl::string_view target, const ConnectOptions& options) {
+  absl::StatusOr<sdk::NodePeer> peer = sdk::ConnectToNode(target, options);
   if (!peer.ok()) return peer.status();
-  return sdk::Connection::ToNode(*std::move(peer), options);
-}
-
-ConnectionOr ConnectHttp(absl::string_view url, const ConnectOptions& options) {
-  HttpPeerOptions http;
-  http.url = std::string(url);
-  http.token = options.token;
-  http.ca_file = options.ca_file;
-  http.call_timeout = options.call_timeout;
-  http.hash = &HashPiece;
-  absl::StatusOr<std::unique_ptr<HttpPeer>> peer = HttpPeer::Connect(std::move(http));
-  if (!peer.ok()) return peer.status();
-  return sdk::Connection::ToNode(*std::move(peer), options);
+  return absl::visit(
+      [&](auto& remote) { return sdk::Connection::ToNode(std::move(remote), options); }, *peer);
 }
 
 ConnectionOr ConnectNamed(absl::string_view name, const ConnectOptions& options) {
@@ -47,12 +32,7 @@ ConnectionOr Open(absl::string_view target, const ConnectOptions& options) {
   if (target.empty()) return sdk::Connection::InProcess(MakeMemoryPeer(), options);
   absl::string_view rest = target;
   if (absl::ConsumePrefix(&rest, "memory://")) return ConnectNamed(rest, options);
-  if (absl::ConsumePrefix(&rest, "unix:") || rest.front() == '/') {
-    return ConnectSocket(rest, options);
-  }
-  if (absl::StartsWith(target, "http://") || absl::StartsWith(target, "https://")) {
-    return ConnectHttp(target, options);
-  }
+  if (sdk::IsNodeAddress(target)) return ConnectRemote(target, options);
   const bool has_scheme = target.find("://") != absl::string_view::npos;
   return MakeError(has_scheme ? ErrorKind::kUnsupported : ErrorKind::kInvalidArgument,
                    absl::StrCat("no node can be reached as \"", target,

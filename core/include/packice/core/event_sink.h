@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "packice/core/identity.h"
 #include "packice/core/object_id.h"
 
@@ -26,8 +27,10 @@ enum class EventKind {
   kTierDegraded,   // the tier fails, is full, slow or out of reach; `detail` says which
   kTierRecovered,  // it works again
 };
+inline constexpr EventKind kLastEventKind = EventKind::kTierRecovered;
 
 absl::string_view EventKindName(EventKind kind);  // "created", "lease_expired", ...
+absl::optional<EventKind> EventKindFromName(absl::string_view name);
 
 // Valid during the call of Publish only.
 struct Event {
