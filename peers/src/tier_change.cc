@@ -321,7 +321,19 @@ absl::Status TieredPeer::Engine::RelocateFromHot(const RelocateRequest& request,
     return moved;
   }
   // Cold has it under its new id; hot's copy under the old one ends, and with it the lease.
-  blocking::Discard(*hot_, {request.lease_id, request.session, request.operation}).IgnoreError();
+  const absl::Status discarded =
+      blocking::Discard(*hot_, {request.lease_id, request.session, request.operation});
+  if (discarded.ok()) return absl::OkStatus();
+  // The lease was over just then; the copy must not stay under the old id.
+  AcquireRequest own;
+  own.access = Access::kWrite;
+  own.object_id = id;
+  own.quiet = true;
+  own.session = session_;
+  const absl::StatusOr<Grant> hot = blocking::Acquire(*hot_, std::move(own));
+  if (hot.ok()) {
+    blocking::Discard(*hot_, {hot->lease.id, session_, request.operation}).IgnoreError();
+  }
   return absl::OkStatus();
 }
 
