@@ -259,6 +259,7 @@ void TieredModel::Seal(Held& held) {
   asked.made = &made;
   if (made.ttl && !made.asked) made.ends_earliest = clock_.WallTime() + *made.ttl;
   made.asked = true;
+  ++made.seals;
   if (made.state == Made::State::kCreating) made.state = Made::State::kPossible;
   SealRequest request;
   request.lease_id = held.grant.lease.id;
@@ -272,8 +273,9 @@ void TieredModel::Discard(Held& held) {
   asked.made = held.made;
   const ObjectId id = held.grant.lease.object_id;
   for (Made& made : made_) {
-    const bool taken = &made == held.made ||
-                       (held.made->asked && made.asked && made.id == id && made.moving_to.empty());
+    const bool taken =
+        &made == held.made || (held.made->asked && held.made->state != Made::State::kGone &&
+                               made.asked && made.id == id && made.moving_to.empty());
     if (!taken || made.state == Made::State::kGone) continue;
     ++made.doubts;
     asked.doubted.push_back(&made);
