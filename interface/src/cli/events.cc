@@ -78,8 +78,11 @@ void TellOfLoss(uint64_t lost) {
 absl::Status Follow(EventFeed& feed, const EventsArgs& args) {
   const StopRequest stop;
   uint64_t lost = 0;
-  while (!stop.made() && !NobodyReads()) {
-    const absl::StatusOr<EventPage> page = feed.Next(kTurn);
+  bool more = true;
+  while (more && !NobodyReads()) {
+    // What happened before the signal is shown.
+    more = !stop.made();
+    const absl::StatusOr<EventPage> page = feed.Next(more ? kTurn : absl::ZeroDuration());
     if (!page.ok()) return page.status();
     if (feed.lost() > lost) TellOfLoss(feed.lost() - lost);
     lost = feed.lost();

@@ -48,21 +48,29 @@ absl::Status Record(const RecordArgs& args) {
   absl::StatusOr<TraceWriter> trace = TraceWriter::Create(args.output);
   if (!trace.ok()) return trace.status();
 
+  const bool live = args.output == "-";
+  if (live) {
+    if (absl::Status status = trace->Flush(); !status.ok()) return status;
+  }
+
   const Instant end = Clock::System().Now() + args.duration;
   uint64_t requests = 0;
   absl::Status status;
-  while (status.ok() && !stop.made()) {
+  bool more = true;
+  while (status.ok() && more) {
+    // What happened before the end is recorded.
     const absl::Duration left = end - Clock::System().Now();
-    if (left <= absl::ZeroDuration()) break;
-    const absl::StatusOr<EventPage> page = feed.Next(std::min(left, kTurn));
-    status = page.ok() ? WritePage(*page, args.output == "-", *trace, requests) : page.status();
+    more = left > absl::ZeroDuration() && !stop.made();
+    const absl::StatusOr<EventPage> page =
+        feed.Next(more ? std::min(left, kTurn) : absl::ZeroDuration());
+    status = page.ok() ? WritePage(*page, live, *trace, requests) : page.status();
   }
   // What was recorded before the node went away is worth keeping.
   const absl::Status closed = trace->Close();
   if (!closed.ok()) return closed;
   const std::string summary =
       absl::StrCat(requests, requests == 1 ? " request" : " requests", " recorded\n");
-  if (args.output == "-") {
+  if (live) {
     std::fputs(summary.c_str(), stderr);
   } else if (absl::Status printed = Print(summary); !printed.ok()) {
     return printed;

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -16,8 +15,8 @@ namespace packice {
 class TierEvents final : public EventSink {
  public:
   // A read is told by the tier that has the object. `tells_reads` off: this tier tells of none.
-  TierEvents(std::string name, EventSink& sink, bool tells_reads = true)
-      : name_(std::move(name)), sink_(sink), tells_reads_(tells_reads) {}
+  TierEvents(absl::string_view name, EventSink& sink, bool tells_reads = true)
+      : name_(name), sink_(sink), tells_reads_(tells_reads) {}
 
   void Publish(const Event& event) override {
     Event marked = event;
