@@ -128,6 +128,23 @@ class TieredFiles : public testing::Test {
     }
   }
 
+  // Further objects, of the first `count` files once more.
+  void PutMore(size_t count) {
+    const size_t first = files_.size();
+    files_.reserve(first + count);
+    for (size_t i = 0; i < count; ++i) files_.push_back(files_[i]);
+    WriteFileList(list(), files_);
+    std::vector<ChildProcess> client;
+    client.push_back(ChildProcess::Start(
+        kTieredPut, {path(), list(), OutputOf("more", 0), absl::StrCat(first), "1"}));
+    const Answers put = Finish("more", client);
+    EXPECT_EQ(put.size(), count);
+    for (const auto& [index, answers] : put) {
+      digests_[index] = answers.front();
+      EXPECT_EQ(digests_[index], digests_[index - first]);
+    }
+  }
+
   // Nothing but the digests of what was put; where `may_fail` also `unavailable`. Answers how often
   // that was the answer.
   size_t ExpectDigests(const Answers& answers, bool may_fail = false) {
@@ -257,6 +274,7 @@ TEST_F(TieredFiles, OutliveAColdNodeThatIsKilledAndStartedAgain) {
     unavailable += ExpectDigests(Mix(), /*may_fail=*/true);
     EXPECT_GT(unavailable, 0u);
     EXPECT_EQ(Tier("cold").state, TierState::kDown);
+    PutMore(30);
 
     // Back again, while it is asked for.
     readers = Start(kTieredMix, kClients, absl::StrCat(kReads));
