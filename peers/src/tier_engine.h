@@ -105,6 +105,7 @@ class TieredPeer::Engine {
   void AcquireWrite(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
   void WriteCold(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
   void ColdWriteGranted(AcquireRequest request, Grant grant, Done<absl::StatusOr<Grant>> done);
+  void DiscardIfCurrent(LeaseRequest request, TierRoute route, Done<absl::Status> done);
   void DiscardHot(LeaseRequest request, const TierRoute& route, Done<absl::Status> done);
   void DiscardCold(LeaseRequest request, const TierRoute& route, Done<absl::Status> done);
   // Takes the object out of cold, or remembers to.

@@ -57,7 +57,8 @@ class TieredModel {
     ObjectId id;
     ObjectId moving_to;  // a Relocate is asked for, and not answered
     State state = State::kCreating;
-    bool asked = false;    // a Seal was
+    bool asked = false;  // a Seal was
+    int seals = 0;
     bool durable = false;  // once sealed
     int doubts = 0;        // discards and relocates that may have happened
     uint64_t certain_since = 0;

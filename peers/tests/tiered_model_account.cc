@@ -3,6 +3,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "packice/core/blocking.h"
 #include "tiered_model.h"
 
@@ -174,7 +175,7 @@ void TieredModel::SealAnswered(Asked& asked, const absl::StatusOr<Sealed>& seale
   }
   if (IsOneOf(sealed.status(), {ErrorKind::kLeaseExpired, ErrorKind::kBusy})) return;
   if (made.state == State::kGone || made.doubts > 0) return;
-  if (KindOf(sealed.status()) == ErrorKind::kAlreadyExists && made.certain_since > 0) return;
+  if (KindOf(sealed.status()) == ErrorKind::kAlreadyExists && made.seals > 1) return;
   // Another of its id may have been made while cold was out of reach.
   if (KindOf(sealed.status()) == ErrorKind::kAlreadyExists && faults_ > 0) return;
   if (Undisturbed(asked) && !HasEnded(made)) {
@@ -209,6 +210,8 @@ void TieredModel::Answered(Asked& asked, const absl::Status& status) {
       SetGone(*made);
     } else if (!unknown) {
       --made->doubts;
+      // Cold may have lost it before the lease was over; then it is dirty again.
+      if (KindOf(status) == ErrorKind::kLeaseExpired) made->durable = false;
       if (relocate) made->moving_to = ObjectId();
     }
   }
@@ -228,6 +231,7 @@ void TieredModel::SetGone(Made& made) {
   if (made.state == State::kGone) return;
   made.state = State::kGone;
   made.gone_since = now_;
+  if (made.asked) Log(absl::StrCat("    ", made.stamp, " is gone for good"));
 }
 
 bool TieredModel::HasEnded(const Made& made) const {
@@ -312,7 +316,8 @@ void TieredModel::Look() {
       const uint64_t stamp = StampOf(info.metadata);
       for (const Made& made : made_) {
         if (made.stamp == stamp && made.state == State::kGone && made.asked) {
-          Wrong(absl::StrCat("object ", stamp, " is gone, and listed"));
+          Wrong(absl::StrCat("object ", stamp, " is gone, and listed in ",
+                             absl::StrJoin(info.tiers, "+")));
         }
       }
     }

@@ -89,10 +89,9 @@ absl::Status PeerStack::Build(const std::vector<TierSpec>& tiers, EventSink& sin
   // around[i] is told what happens in tier i and colder; of the tiers, the sinks name only their
   // own step: "cold" around "hot" makes "cold/hot".
   std::vector<EventSink*> around = {&sink};
-  const auto named = [&](const char* name, EventSink& outer) -> EventSink& {
-    // What cold serves is told by the peer that asked it for it.
-    const bool tells_reads = absl::string_view(name) != "cold";
-    return *sinks_.emplace_back(std::make_unique<TierEvents>(name, outer, tells_reads));
+  const auto named = [&](absl::string_view name, EventSink& outer) -> EventSink& {
+    // Reads from cold are told by whoever sends them there: a remote tier could not.
+    return *sinks_.emplace_back(std::make_unique<TierEvents>(name, outer, name != "cold"));
   };
   for (size_t i = 1; i + 1 < count; ++i) around.push_back(&named("cold", *around.back()));
 
