@@ -364,15 +364,17 @@ absl::Status TieredPeer::Engine::RelocateFromHot(const RelocateRequest& request,
 
 void TieredPeer::Engine::DropDirty(const ObjectId& id, const absl::Status& status) {
   std::unique_ptr<DirtyObject> dropped;
+  bool room_wanted;
   {
     MutexLock lock(mutex_);
     dropped = dirty_.Erase(id);
     if (dropped == nullptr) return;
+    room_wanted = !room_waiters_.empty();
     changed_.NotifyAll();
   }
   hot_->Release({dropped->pin.lease.id, session_, OperationId::kNone}, nullptr);
   for (auto& waiter : dropped->waiters) std::move(waiter)(status);
-  executor_->Run([this] { RetryCreates(); });
+  if (room_wanted) executor_->Run([this] { RetryCreates(); });
 }
 
 }  // namespace packice
