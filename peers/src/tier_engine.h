@@ -105,6 +105,7 @@ class TieredPeer::Engine {
   void AcquireWrite(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
   void WriteCold(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
   void ColdWriteGranted(AcquireRequest request, Grant grant, Done<absl::StatusOr<Grant>> done);
+  void DiscardIfCurrent(LeaseRequest request, TierRoute route, Done<absl::Status> done);
   void DiscardHot(LeaseRequest request, const TierRoute& route, Done<absl::Status> done);
   void DiscardCold(LeaseRequest request, const TierRoute& route, Done<absl::Status> done);
   // Takes the object out of cold, or remembers to.
@@ -156,6 +157,8 @@ class TieredPeer::Engine {
   void Probe();
   void RetryDiscards();
   void CheckPace();
+  // Lets go of dirty objects whose own life is over.
+  void DropExpired();
   void OnHealth(TierState before, const TierHealth::View& after);
   void Publish(EventKind kind, OperationId operation, const ObjectId& id, uint64_t size,
                absl::string_view tier, absl::string_view detail = {}) const;

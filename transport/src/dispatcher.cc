@@ -51,6 +51,21 @@ class Dispatcher::Counted {
   Completion done_;
 };
 
+namespace {
+
+bool IsElsewhere(const Blob& blob) {
+  return absl::holds_alternative<UrlDescriptor>(blob.Describe());
+}
+
+// Sealed bytes that only a network leads to, as those of a tier on another host.
+bool IsElsewhere(const Object& object) {
+  return object.state() == ObjectState::kSealed &&
+         std::any_of(object.blobs().begin(), object.blobs().end(),
+                     [](const auto& blob) { return IsElsewhere(*blob); });
+}
+
+}  // namespace
+
 // Runs the requests of a batch one after another, each when the one before has answered: a later
 // one may build on an earlier one. Owns itself through the completions it hands out.
 class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
@@ -198,8 +213,32 @@ void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId ope
   peer_.Acquire(std::move(request),
                 [this, &caller, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
                   if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
+                  if (caller.takes_descriptors && IsElsewhere(*grant->object)) {
+                    return AnswerWithBytes(*std::move(grant), caller, std::move(done));
+                  }
                   std::move(done)(Granted(*std::move(grant), caller));
                 });
+}
+
+void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
+  downloads().Run([this, grant = std::move(grant), &caller, done = std::move(done)]() mutable {
+    for (const std::shared_ptr<Blob>& blob : grant.object->blobs()) {
+      if (!IsElsewhere(*blob)) continue;
+      // From then on it has a descriptor, for as long as the object is shared.
+      const absl::Status status = blob->Map(MapAccess::kReadOnly).status();
+      if (status.ok()) continue;
+      peer_.Release({grant.lease.id, caller.session, OperationId::kNone}, nullptr);
+      return std::move(done)(Answer{status, {}});
+    }
+    std::move(done)(Granted(std::move(grant), caller));
+  });
+}
+
+BlockingPool& Dispatcher::downloads() {
+  constexpr size_t kThreads = 4;
+  MutexLock lock(mutex_);
+  if (downloads_ == nullptr) downloads_ = std::make_unique<BlockingPool>(kThreads);
+  return *downloads_;
 }
 
 void Dispatcher::Events(const EventsRequest& request, OperationId operation, Counted done) {

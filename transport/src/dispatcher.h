@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "blocking_pool.h"
 #include "packice/core/event_ring.h"
+#include "packice/core/mutex.h"
 #include "packice/core/peer.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
@@ -56,6 +58,9 @@ class Dispatcher {
   class Counted;
 
   void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Counted done);
+  // Fetches blobs that only a network leads to into memory first, so that they have descriptors.
+  void AnswerWithBytes(Grant grant, Caller& caller, Counted done);
+  BlockingPool& downloads();
   Answer Granted(Grant grant, const Caller& caller);
   static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
                                 GrantReply& reply, Answer& answer);
@@ -66,6 +71,8 @@ class Dispatcher {
   const std::string version_;
   NodeMetrics& metrics_;
   const std::shared_ptr<EventRing> events_;  // may be null
+  Mutex mutex_;
+  std::unique_ptr<BlockingPool> downloads_ ABSL_GUARDED_BY(mutex_);  // null until it is needed
 };
 
 }  // namespace packice
