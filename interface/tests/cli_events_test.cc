@@ -136,6 +136,36 @@ TEST_P(CliEvents, RecordsIntoAFileForAWhile) {
   EXPECT_EQ(in.get(), 0x1f) << "compressed, as its name says";
 }
 
+// What tiers copy between them nobody has asked for.
+class CliTieredEvents : public CliEvents {
+ protected:
+  CliTieredEvents()
+      : CliEvents({"--impl", "tiered", "--capacity", "64MiB", "--flush-after", "0.05", "--data",
+                   TieredData()}) {}
+
+  static std::string TieredData() {
+    static TempDir& dir = *new TempDir;
+    return dir / ("data-" + GetParam());
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Ways, CliTieredEvents, ::testing::Values("uds", "http"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(CliTieredEvents, CopiesAreToldAndAreNoRequests) {
+  Process record({"record", "-o", "-"}, Target());
+  EXPECT_EQ(record.FirstLine(), "time,obj_id,size");
+  Put("a");
+  std::string demoted;
+  for (int i = 0; i < 1000 && demoted.empty(); ++i) {
+    demoted = node_.Run({"events", "--kind", "demoted"}).out;
+  }
+  EXPECT_THAT(demoted, HasSubstr("demoted         hot  a  5 B"));
+  EXPECT_THAT(Lines(node_.Run({"events", "--kind", "sealed"}).out),
+              ElementsAre(HasSubstr("hot  a  5 B"), MatchesRegex(".*  cold  a  5 B.*  copy")));
+  record.Signal(SIGINT);
+  EXPECT_EQ(record.Wait().err, "1 request recorded\n");
+}
+
 class CliFewEvents : public CliEvents {
  protected:
   CliFewEvents() : CliEvents({"--events", "2"}) {}
