@@ -84,7 +84,7 @@ TEST(UsageTest, CompletionCompletes) {
   EXPECT_EQ(Completions(node, script, "packice rm", "models/"),
             R"(models/\$\(echo\ evil\)|models/a|models/b\ c|)")
       << "names of objects are never run";
-  EXPECT_EQ(Completions(node, script, "packice serve --impl", ""), "mem|fs|");
+  EXPECT_EQ(Completions(node, script, "packice serve --impl", ""), "mem|fs|tiered|");
 }
 
 TEST(BenchTest, MeasuresAndCleansUp) {
