@@ -26,7 +26,7 @@ std::vector<std::string> Lines(const std::string& text) {
 
 class CliEvents : public ::testing::TestWithParam<std::string> {
  protected:
-  CliEvents() : CliEvents({}) {}
+  CliEvents() : CliEvents(std::vector<std::string>()) {}
   explicit CliEvents(const std::vector<std::string>& more)
       : node_([&] {
           std::vector<std::string> flags = {"serve", "--transport", GetParam(), "--port",

@@ -50,7 +50,8 @@ TEST(UsageTest, CompletionKnowsEveryCommand) {
   EXPECT_THAT(
       script.out,
       HasSubstr(
-          "serve put get stat ls stats history rm mv cp fsck bench simulate version completion"));
+          "serve put get stat ls stats history events record rm mv cp fsck bench simulate version "
+          "completion"));
   EXPECT_THAT(script.out, ContainsRegex("get\\) flags='[^']*--prefix[^']*' ids=1"));
 }
 

@@ -157,6 +157,8 @@ class TieredPeer::Engine {
   void Probe();
   void RetryDiscards();
   void CheckPace();
+  // Lets go of dirty objects whose own life is over.
+  void DropExpired();
   void OnHealth(TierState before, const TierHealth::View& after);
   void Publish(EventKind kind, OperationId operation, const ObjectId& id, uint64_t size,
                absl::string_view tier, absl::string_view detail = {}) const;

@@ -69,7 +69,6 @@ PeerParam UdsPath() {
     return std::make_unique<UdsPathUnderTest>(options);
   };
   param.ids_are_utf8_only = true;
-  param.knows_copies = false;
   return param;
 }
 
