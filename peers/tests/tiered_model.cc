@@ -215,7 +215,7 @@ void TieredModel::ClientStep() {
 TieredModel::Asked& TieredModel::Ask(Asked::What what, std::string name) {
   Asked& asked = asked_.emplace_back();
   asked.what = what;
-  asked.at = now_;
+  asked.at = ++now_;
   asked.calm = calm_ && !wrong_things_;
   asked.faults = faults_;
   asked.name = absl::StrCat("#", now_, " ", name);
@@ -291,6 +291,7 @@ void TieredModel::Relocate(Held& held) {
                                                           made.id.bytes(), " to ", to.bytes()));
   asked.made = &made;
   asked.doubted = {&made};
+  asked.lease_has_ttl = held.grant.lease.ttl != absl::InfiniteDuration();
   ++made.doubts;
   made.moving_to = to;
   RelocateRequest request;
