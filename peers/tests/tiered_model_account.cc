@@ -215,9 +215,8 @@ void TieredModel::Answered(Asked& asked, const absl::Status& status) {
     } else if (status.ok()) {
       SetGone(*made);
     } else if (!unknown) {
-      --made->doubts;
-      // Cold may have lost it before the lease was over; then it is dirty again.
-      if (KindOf(status) == ErrorKind::kLeaseExpired) made->durable = false;
+      // Of a Discard whose lease ended on its way cold may have heard.
+      if (KindOf(status) != ErrorKind::kLeaseExpired) --made->doubts;
       if (relocate) made->moving_to = ObjectId();
     }
   }

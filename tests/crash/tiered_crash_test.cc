@@ -14,12 +14,12 @@
 namespace packice {
 namespace {
 
-// The hot tier holds the largest object, but not all: objects move all the time.
+// The hot tier has room for what is written at a time, but not for all: objects move all the time.
 CrashPlan Tiered(const std::string& policy) {
   CrashPlan plan;
   plan.crashes = {Crash::kKill};
-  plan.tiered = {"--hot-capacity", "6MiB", "--cold-capacity", "1GiB", "--write-policy", policy,
-                 "--flush-after",  "0.01", "--high-water",    "0.1",  "--low-water",    "0.02"};
+  plan.tiered = {"--hot-capacity", "24MiB", "--cold-capacity", "1GiB", "--write-policy", policy,
+                 "--flush-after",  "0.01",  "--high-water",    "0.03", "--low-water",    "0.01"};
   plan.writers.until_cold = policy == "back";
   return plan;
 }
