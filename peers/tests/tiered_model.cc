@@ -274,9 +274,10 @@ void TieredModel::Discard(Held& held) {
   const ObjectId id = held.grant.lease.object_id;
   for (Made& made : made_) {
     // Besides its own object that may take an older one which it hides.
-    const bool taken = &made == held.made ||
-                       (held.made->asked && held.made->state != Made::State::kGone && made.asked &&
-                        made.id == id && made.moving_to.empty() && made.stamp < held.made->stamp);
+    const bool taken =
+        &made == held.made ||
+        (held.made->asked && held.made->state != Made::State::kGone && !HasEnded(*held.made) &&
+         made.asked && made.id == id && made.moving_to.empty() && made.stamp < held.made->stamp);
     if (!taken || made.state == Made::State::kGone) continue;
     ++made.doubts;
     asked.doubted.push_back(&made);
