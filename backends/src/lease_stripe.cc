@@ -93,6 +93,15 @@ void LeaseStripe::AddCounts(LeaseCounts& sum) const {
   sum.write += counts_.write;
 }
 
+void LeaseStripe::ForEachLive(absl::FunctionRef<void(const Lease&)> visit,
+                              const Clock& clock) const {
+  const Instant now = clock.Now();
+  MutexLock lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    if (entry.lease.deadline > now) visit(entry.lease);
+  }
+}
+
 const LeaseStripe::Entry* LeaseStripe::Live(const LeaseId& id, const Clock& clock) const {
   const auto at = entries_.find(id);
   if (at == entries_.end()) return nullptr;

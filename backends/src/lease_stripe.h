@@ -14,6 +14,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/types/optional.h"
 #include "packice/core/clock.h"
 #include "packice/core/lease.h"
@@ -45,6 +46,7 @@ class alignas(64) LeaseStripe {
   Instant next_deadline() const;
 
   void AddCounts(LeaseCounts& sum) const;
+  void ForEachLive(absl::FunctionRef<void(const Lease&)> visit, const Clock& clock) const;
 
  private:
   static constexpr int64_t kNever = INT64_MAX;

@@ -124,6 +124,10 @@ LeaseCounts MemoryLeaseTable::Counts() const {
   return sum;
 }
 
+void MemoryLeaseTable::ForEach(absl::FunctionRef<void(const Lease&)> visit) const {
+  for (size_t i = 0; i < kStripes; ++i) stripes_[i].ForEachLive(visit, clock_);
+}
+
 void MemoryLeaseTable::EndClaim(const Lease& lease) {
   if (!IsExclusive(lease.access)) return;
   ClaimStripe& stripe = ClaimsOf(lease.object_id);

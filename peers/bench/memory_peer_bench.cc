@@ -23,7 +23,7 @@ void Put(Peer& peer, const std::string& id) {
   AcquireRequest request = Request(Access::kCreate, id);
   request.blob_sizes = {1024};
   const LeaseId lease = blocking::Acquire(peer, request)->lease.id;
-  blocking::Seal(peer, {lease, {}, {}, SessionId{1}, {}}).status().IgnoreError();
+  blocking::Seal(peer, {lease, {}, {}, {}, SessionId{1}, {}}).status().IgnoreError();
   blocking::Release(peer, {lease, SessionId{1}, {}}).IgnoreError();
 }
 
@@ -57,7 +57,7 @@ void BM_CreateSealDiscard(benchmark::State& state) {
     AcquireRequest request = Request(Access::kCreate, "a");
     request.blob_sizes = {1024};
     const LeaseId lease = blocking::Acquire(*peer, std::move(request))->lease.id;
-    blocking::Seal(*peer, {lease, {}, {}, SessionId{1}, {}}).status().IgnoreError();
+    blocking::Seal(*peer, {lease, {}, {}, {}, SessionId{1}, {}}).status().IgnoreError();
     blocking::Discard(*peer, {lease, SessionId{1}, {}}).IgnoreError();
   }
   state.SetItemsProcessed(state.iterations());

@@ -21,6 +21,7 @@ LocalPeer::Engine::Engine(std::unique_ptr<BlobStore> store, std::unique_ptr<Leas
       random_(*options.random),
       events_(*options.events),
       log_(std::move(options.log)),
+      describe_session_(std::move(options.describe_session)),
       store_(std::move(store)),
       leases_(std::move(leases)),
       policy_(policy != nullptr
@@ -106,6 +107,7 @@ PeerStats LocalPeer::Engine::Stats() {
     stats.objects += stripe.live.size();
     stats.creating += stripe.creating;
     stats.hits += stripe.hits;
+    stats.hit_bytes += stripe.hit_bytes;
     stats.misses += stripe.misses;
   }
   const LeaseCounts leases = leases_->Counts();
@@ -119,6 +121,7 @@ PeerStats LocalPeer::Engine::Stats() {
   stats.quarantined = quarantined_.load(std::memory_order_relaxed);
   stats.expired_leases = expired_leases_.load(std::memory_order_relaxed);
   stats.waiting = waits_.count();
+  stats.coldest_age = policy_->ColdestAge();
   return stats;
 }
 
@@ -161,7 +164,9 @@ void LocalPeer::Engine::Publish(EventKind kind, OperationId operation, const Rec
   if (archive_ != nullptr) {  // there an object is charged with more than its size
     size = record.sealed() ? InfoOf(record).size() : record.custody->declared;
   }
-  events_.Publish(Event{kind, operation, record.id, size});
+  const bool copy = (kind == EventKind::kCreated || kind == EventKind::kSealed) &&
+                    record.custody != nullptr && record.custody->quiet;
+  events_.Publish(Event{kind, operation, record.id, size, "", copy ? "copy" : ""});
 }
 
 }  // namespace packice

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -108,6 +109,9 @@ class LocalPeer::Engine {
   Attempt TryCreate(Stripe& stripe, const AcquireRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   Attempt Blocked(ErrorKind kind, const AcquireRequest& request);
+  // A READ lease was granted: counts, and tells who wants to know.
+  void CountRead(Stripe& stripe, Record& record, OperationId operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   absl::StatusOr<Grant> GrantLease(Stripe& stripe, Record& record, const AcquireRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   void Await(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
@@ -209,6 +213,8 @@ class LocalPeer::Engine {
   }
   // Whether evicting all that may be evicted would make room for `bytes`.
   bool CanMakeRoom(uint64_t bytes);
+  // `capacity`, with what takes up the room and who holds it. Goes through all leases.
+  absl::Status NoRoom(uint64_t bytes, uint64_t used);
   // Waits for a removal that others are at, if all of these together make room for `bytes`.
   bool AwaitRoom(uint64_t bytes);
   void RemovalBegins(uint64_t bytes) { coming_.fetch_add(bytes, std::memory_order_relaxed); }
@@ -242,6 +248,7 @@ class LocalPeer::Engine {
   RandomSource& random_;
   EventSink& events_;
   const std::function<void(absl::string_view)> log_;
+  const std::function<std::string(SessionId)> describe_session_;
   const std::unique_ptr<BlobStore> store_;
   const std::unique_ptr<LeaseTable> leases_;
   const std::unique_ptr<EvictionPolicy> policy_;

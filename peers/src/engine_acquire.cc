@@ -92,7 +92,7 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireR
   if (request.access == Access::kCreate) return TryCreate(stripe, request);
   Record* record = stripe.Find(request.object_id);
   if (record == nullptr) {
-    if (request.access == Access::kRead) ++stripe.misses;
+    if (request.access == Access::kRead && !request.quiet) ++stripe.misses;
     return {
         Attempt::kAnswered,
         MakeError(ErrorKind::kNotFound, absl::StrCat("no object ", request.object_id.ToQuoted()))};
@@ -111,17 +111,24 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireR
   if (!grant.ok() && KindOf(grant.status()) == ErrorKind::kBusy) {
     return Blocked(ErrorKind::kBusy, request);
   }
-  if (grant.ok() && request.access == Access::kRead) {
-    ++stripe.hits;
-    if (!request.quiet && events_.WantsReads()) {
-      Publish(EventKind::kRead, request.operation, *record);
-    }
+  if (grant.ok() && request.access == Access::kRead && !request.quiet) {
+    CountRead(stripe, *record, request.operation);
   }
   if (grant.ok() && request.access == Access::kWrite) {
     if (record->custody == nullptr) record->custody = std::make_unique<Custody>();
     record->custody->lease = grant->lease.id;
   }
   return {Attempt::kAnswered, std::move(grant)};
+}
+
+void LocalPeer::Engine::CountRead(Stripe& stripe, Record& record, OperationId operation) {
+  const uint64_t bytes = record.object->size();
+  ++stripe.hits;
+  stripe.hit_bytes += bytes;
+  policy_->Hit(record);
+  if (events_.WantsReads()) {
+    events_.Publish(Event{EventKind::kRead, operation, record.id, bytes});
+  }
 }
 
 LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
@@ -143,6 +150,7 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
                             ? archive_->NextSerial()
                             : next_incarnation_.fetch_add(1, std::memory_order_relaxed);
   record->custody = std::make_unique<Custody>();
+  record->custody->quiet = request.quiet;
   record->custody->created_at = clock_.WallTime();
   record->custody->ttl = request.object_ttl;
   record->custody->declared = TotalSize(request);
@@ -154,6 +162,7 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
     return {Attempt::kAnswered, std::move(grant)};
   }
   record->custody->lease = grant->lease.id;
+  policy_->Expect(*record);
   stripe.Insert(std::move(record));
   return {Attempt::kStarted, std::move(grant)};
 }
@@ -186,7 +195,6 @@ absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Stripe& stripe, Record& reco
   Expect(lease.deadline);
   if (record.sealed()) {
     Hold(stripe, record);
-    if (request.access == Access::kRead) policy_->Hit(record);
     if (record.object == nullptr) record.object = ObjectOf(record);
   }
   ++record.leases;

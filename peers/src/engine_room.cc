@@ -38,10 +38,7 @@ absl::Status LocalPeer::Engine::Reserve(uint64_t bytes, OperationId operation) {
     if (!*more && now_used == used) break;
     used = now_used;
   }
-  return MakeError(
-      ErrorKind::kCapacity,
-      absl::StrCat("no room for ", bytes, " bytes: ", used, " of ", *capacity_,
-                   " are leased or being written; release some or raise the capacity"));
+  return NoRoom(bytes, used);
 }
 
 absl::StatusOr<bool> LocalPeer::Engine::MakeRoom(uint64_t bytes, OperationId operation) {

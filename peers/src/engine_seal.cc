@@ -1,4 +1,5 @@
 // Seal: from blobs that are written to an object that is readable, and in the archive.
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -87,9 +88,11 @@ absl::Status LocalPeer::Engine::Freeze(const SealRequest& request, Sealing& seal
     return absl::OkStatus();
   };
   sealing.sealed_at = clock_.WallTime();
-  if (sealing.ttl.has_value()) {
+  if (request.expires_at.has_value()) sealing.ttl = *request.expires_at - sealing.sealed_at;
+  if (sealing.ttl.has_value() && *sealing.ttl < absl::InfiniteDuration()) {
+    // What is over already has no time left, and its end lies where it was said to.
     sealing.expires_at = sealing.sealed_at + *sealing.ttl;
-    sealing.deadline = clock_.Now() + *sealing.ttl;
+    sealing.deadline = clock_.Now() + std::max(absl::ZeroDuration(), *sealing.ttl);
   }
   uint64_t freed = 0;
   absl::Status status = object.Seal(request.size, request.metadata, sealing.sealed_at, commit);
@@ -163,6 +166,8 @@ absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request,
   }
   Finish(aftermath);
   if (!status.ok()) return status;
+  // Over before it began: who waited for it is answered now.
+  if (sealing.expires_at.has_value() && sealing.deadline <= clock_.Now()) RunDue();
   if (archive_ != nullptr && IsFull()) Trim();
   return Sealed{sealing.lease.object_id, sealing.object->size()};
 }

@@ -49,6 +49,7 @@ FileSystemPeer::FileSystemPeer(std::shared_ptr<const DataDirectory> directory,
   local.random = options.random;
   local.events = options.events;
   local.log = options.log;
+  local.describe_session = options.describe_session;
   peer_ = std::make_unique<LocalPeer>(std::move(store), std::make_unique<MemoryLeaseTable>(clock_),
                                       /*policy=*/nullptr, std::move(local), std::move(archive),
                                       std::move(threads));

@@ -50,6 +50,7 @@ struct Custody {
   absl::optional<absl::Duration> ttl;  // the object's own, from Seal on
   uint64_t declared = 0;               // bytes
   bool growing = false;                // created without a size: Seal sets it
+  bool quiet = false;                  // its creation was housekeeping: a copy between tiers
   // The creator's lease ended while room was being made or the blobs were being frozen: whoever
   // does that takes the object away when it is done.
   bool abandoned = false;
@@ -127,6 +128,7 @@ class ObjectTable {
     size_t sweep_at ABSL_GUARDED_BY(mutex) = 0;    // when there are so many lingering
     uint64_t creating ABSL_GUARDED_BY(mutex) = 0;  // live records not yet kSealed
     uint64_t hits ABSL_GUARDED_BY(mutex) = 0;
+    uint64_t hit_bytes ABSL_GUARDED_BY(mutex) = 0;
     uint64_t misses ABSL_GUARDED_BY(mutex) = 0;
     // Bytes charged for live sealed objects that are not held. Written under the lock.
     std::atomic<uint64_t> evictable{0};

@@ -264,13 +264,17 @@ absl::Status TieredPeer::Engine::CarryOutDiscard(const ObjectId& id) {
 void TieredPeer::Engine::Relocate(RelocateRequest request, Done<absl::Status> done) {
   absl::optional<TierRoute> route = routes_.Find(request.lease_id);
   if (!route.has_value()) return hot_->Relocate(std::move(request), std::move(done));
-  const bool ours = IsTiersAffair(*route, request.session, clock_.Now()) &&
-                    route->lease.access == Access::kWrite && route->lease.object_id != request.to;
+  const bool ours =
+      IsTiersAffair(*route, request.session, clock_.Now()) && route->lease.access == Access::kWrite;
   if (!ours) {
     Peer& tier = route->tier == Tier::kHot ? *hot_ : *cold_;
     return tier.Relocate(std::move(request), std::move(done));
   }
   const ObjectId id = route->lease.object_id;
+  if (id == request.to) {
+    return std::move(done)(MakeError(ErrorKind::kAlreadyExists,
+                                     absl::StrCat("object ", id.ToQuoted(), " has that id")));
+  }
   affairs_.BeginChange(id, [this, id, request = std::move(request), route = *std::move(route),
                             done = std::move(done)]() mutable {
     executor_->Run([this, id, request = std::move(request), route = std::move(route),

@@ -244,7 +244,10 @@ void TieredPeer::Engine::Adopt(const ObjectId& id, bool has_end, bool ask_cold,
   hot_->Acquire(std::move(request), [this, id, has_end, ask_cold,
                                      done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
     if (!grant.ok()) {
-      // Only its end can have come between.
+      // Only its end can have come between. If that is the end of its own life, all is well.
+      if (has_end && KindOf(grant.status()) == ErrorKind::kNotFound) {
+        return std::move(done)(absl::OkStatus());
+      }
       return std::move(done)(
           MakeError(ErrorKind::kLeaseExpired,
                     "the object was taken away while it was sealed; the lease is over"));

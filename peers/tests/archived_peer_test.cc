@@ -18,6 +18,7 @@ class ArchivedPeerUnderTest final : public PeerUnderTest {
   ArchivedPeerUnderTest(const PeerOptions& options, size_t threads, bool verify_reads) {
     LocalPeerOptions local;
     local.capacity = options.capacity;
+    local.eviction.kind = EvictionKind::kLru;
     local.background_reaper = false;
     local.verify_reads = verify_reads;
     local.clock = &clock_;

@@ -38,6 +38,7 @@ class FileSystemPeerUnderTest final : public PeerUnderTest {
     FileSystemPeerOptions file_system;
     file_system.directory = directory_.path();
     file_system.capacity = options.capacity;
+    file_system.eviction.kind = EvictionKind::kLru;
     file_system.background_reaper = false;
     file_system.clock = &clock_;
     file_system.random = &random_;

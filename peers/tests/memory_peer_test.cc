@@ -17,6 +17,7 @@ class MemoryPeerUnderTest final : public PeerUnderTest {
   explicit MemoryPeerUnderTest(const PeerOptions& options) {
     LocalPeerOptions local;
     local.capacity = options.capacity;
+    local.eviction.kind = EvictionKind::kLru;
     local.background_reaper = false;
     local.clock = &clock_;
     local.random = &random_;

@@ -54,6 +54,9 @@ class IntrudedLeaseTable final : public LeaseTable {
   }
   Instant NextDeadline() const override { return table_.NextDeadline(); }
   LeaseCounts Counts() const override { return table_.Counts(); }
+  void ForEach(absl::FunctionRef<void(const Lease&)> visit) const override {
+    table_.ForEach(visit);
+  }
 
  private:
   MemoryLeaseTable table_;

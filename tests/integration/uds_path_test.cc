@@ -25,6 +25,7 @@ class UdsPathUnderTest final : public PeerUnderTest {
   explicit UdsPathUnderTest(const PeerOptions& options) {
     LocalPeerOptions local;
     local.capacity = options.capacity;
+    local.eviction.kind = EvictionKind::kLru;
     local.background_reaper = false;
     local.clock = &clock_;
     std::filesystem::create_directory(files());

@@ -31,6 +31,7 @@ class UdsPeerUnderTest final : public PeerUnderTest {
       FileSystemPeerOptions file_system;
       file_system.directory = directory_ + "/data";
       file_system.capacity = options.capacity;
+      file_system.eviction.kind = EvictionKind::kLru;
       file_system.background_reaper = false;
       file_system.clock = &clock_;
       auto node = *FileSystemPeer::Open(file_system);
@@ -42,6 +43,7 @@ class UdsPeerUnderTest final : public PeerUnderTest {
     } else {
       LocalPeerOptions local;
       local.capacity = options.capacity;
+      local.eviction.kind = EvictionKind::kLru;
       local.background_reaper = false;
       local.clock = &clock_;
       auto node = MakeMemoryPeer(local);

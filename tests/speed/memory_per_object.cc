@@ -52,7 +52,7 @@ void Put(Peer& peer, const std::string& id, absl::string_view bytes) {
   request.blob_sizes = {bytes.size()};
   absl::StatusOr<Grant> grant = blocking::Acquire(peer, std::move(request));
   if (!grant.ok() || !grant->object->blobs()[0]->Write(0, bytes).ok() ||
-      !blocking::Seal(peer, {grant->lease.id, {}, {}, {}, {}}).ok() ||
+      !blocking::Seal(peer, {grant->lease.id, {}, {}, {}, {}, {}}).ok() ||
       !blocking::Release(peer, {grant->lease.id, {}, {}}).ok()) {
     std::fprintf(stderr, "put %s: %s\n", id.c_str(), grant.status().ToString().c_str());
     std::exit(1);

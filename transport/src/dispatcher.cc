@@ -51,6 +51,21 @@ class Dispatcher::Counted {
   Completion done_;
 };
 
+namespace {
+
+bool IsElsewhere(const Blob& blob) {
+  return absl::holds_alternative<UrlDescriptor>(blob.Describe());
+}
+
+// Sealed bytes that only a network leads to, as those of a tier on another host.
+bool IsElsewhere(const Object& object) {
+  return object.state() == ObjectState::kSealed &&
+         std::any_of(object.blobs().begin(), object.blobs().end(),
+                     [](const auto& blob) { return IsElsewhere(*blob); });
+}
+
+}  // namespace
+
 // Runs the requests of a batch one after another, each when the one before has answered: a later
 // one may build on an earlier one. Owns itself through the completions it hands out.
 class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
@@ -71,6 +86,10 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
       if (!request.ok()) {
         replies_->responses.emplace_back(request.status());
         continue;
+      }
+      // Without a timer of its own it would wait for ever.
+      if (auto* events = absl::get_if<EventsRequest>(&request->body)) {
+        events->wait = absl::ZeroDuration();
       }
       turn_.store(kRunning);
       dispatcher_.Dispatch(*std::move(request), caller_, operation_,
@@ -177,6 +196,8 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
         if (!stats.ok()) return std::move(done)(Answer{std::move(stats).status(), {}});
         std::move(done)(Answer{metrics_.Stats(*stats), {}});
       });
+    case Op::kEvents:
+      return Events(absl::get<EventsRequest>(request.body), operation, std::move(done));
     case Op::kBatch:
       return std::make_shared<Batch>(
                  *this, absl::get<std::unique_ptr<BatchRequest>>(std::move(request.body)), caller,
@@ -192,8 +213,47 @@ void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId ope
   peer_.Acquire(std::move(request),
                 [this, &caller, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
                   if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
+                  if (caller.takes_descriptors && IsElsewhere(*grant->object)) {
+                    return AnswerWithBytes(*std::move(grant), caller, std::move(done));
+                  }
                   std::move(done)(Granted(*std::move(grant), caller));
                 });
+}
+
+void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
+  downloads().Run([this, grant = std::move(grant), &caller, done = std::move(done)]() mutable {
+    for (const std::shared_ptr<Blob>& blob : grant.object->blobs()) {
+      if (!IsElsewhere(*blob)) continue;
+      // From then on it has a descriptor, for as long as the object is shared.
+      const absl::Status status = blob->Map(MapAccess::kReadOnly).status();
+      if (status.ok()) continue;
+      peer_.Release({grant.lease.id, caller.session, OperationId::kNone}, nullptr);
+      return std::move(done)(Answer{status, {}});
+    }
+    std::move(done)(Granted(std::move(grant), caller));
+  });
+}
+
+BlockingPool& Dispatcher::downloads() {
+  constexpr size_t kThreads = 4;
+  MutexLock lock(mutex_);
+  if (downloads_ == nullptr) downloads_ = std::make_unique<BlockingPool>(kThreads);
+  return *downloads_;
+}
+
+void Dispatcher::Events(const EventsRequest& request, OperationId operation, Counted done) {
+  if (events_ == nullptr) {
+    return std::move(done)(
+        Answer{MakeError(ErrorKind::kUnsupported,
+                         "this node keeps no events; start it with --events of more than 0"),
+               {}});
+  }
+  events_->Read(request, operation, Counted::ReplyTo<EventPage>(std::move(done)));
+}
+
+void Dispatcher::Cancel(OperationId operation) {
+  peer_.Cancel(operation);
+  if (events_ != nullptr) events_->Cancel(operation);
 }
 
 Answer Dispatcher::Granted(Grant grant, const Caller& caller) {

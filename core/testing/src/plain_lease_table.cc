@@ -103,6 +103,13 @@ Instant PlainLeaseTable::NextDeadline() const {
   return next;
 }
 
+void PlainLeaseTable::ForEach(absl::FunctionRef<void(const Lease&)> visit) const {
+  MutexLock lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    if (IsLive(entry.lease)) visit(entry.lease);
+  }
+}
+
 LeaseCounts PlainLeaseTable::Counts() const {
   MutexLock lock(mutex_);
   LeaseCounts counts;

@@ -120,6 +120,7 @@ void PlainPeer::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
     absl::Status status = held.ok() ? DoSeal(request, **held) : held.status();
     if (status.ok()) {
       sealed = Sealed{(*held)->lease.object_id, (*held)->entry->object->size()};
+      Expire(answers);
     } else {
       sealed = status;
     }
@@ -309,11 +310,19 @@ absl::StatusOr<Grant> PlainPeer::TryAcquire(const AcquireRequest& request) {
     }
     case Access::kRead:
       if (!entry) {
-        ++counters_.misses;
+        if (!request.quiet) ++counters_.misses;
         return MakeError(ErrorKind::kNotFound, "no such object");
       }
       if (creating) return MakeError(ErrorKind::kNotSealed, "the object is still being created");
+      if (request.quiet) break;
       ++counters_.hits;
+      counters_.hit_bytes += entry->object->size();
+      entry->last_used = ++uses_;
+      entry->due = false;
+      if (events_.WantsReads()) {
+        events_.Publish(
+            {EventKind::kRead, request.operation, request.object_id, entry->object->size()});
+      }
       break;
     case Access::kWrite:
       if (!entry) return MakeError(ErrorKind::kNotFound, "no such object");
@@ -374,9 +383,9 @@ absl::Status PlainPeer::MakeRoom(absl::Span<const uint64_t> sizes, OperationId o
   std::vector<std::shared_ptr<Entry>> candidates;
   uint64_t evictable = 0;
   for (const auto& [id, entry] : objects_) {
-    if (entry->object->state() != ObjectState::kSealed || LeasesOn(*entry) > 0) continue;
+    if (entry->object->state() != ObjectState::kSealed) continue;
     candidates.push_back(entry);
-    evictable += entry->object->size();
+    if (LeasesOn(*entry) == 0) evictable += entry->object->size();
   }
   if (Bytes() - evictable + wanted > capacity) {
     return MakeError(ErrorKind::kCapacity, "no room, and nothing may be evicted");
@@ -385,6 +394,10 @@ absl::Status PlainPeer::MakeRoom(absl::Span<const uint64_t> sizes, OperationId o
             [](const auto& a, const auto& b) { return a->last_used < b->last_used; });
   for (const auto& entry : candidates) {
     if (Bytes() + wanted <= capacity) break;
+    if (LeasesOn(*entry) > 0) {
+      entry->due = true;
+      continue;
+    }
     ++counters_.evictions;
     Drop(*entry, EventKind::kEvicted, operation);
   }
@@ -409,8 +422,10 @@ absl::Status PlainPeer::DoSeal(const SealRequest& request, Held& held) {
   if (absl::Status status = entry.object->Seal(request.size, request.metadata, now); !status.ok()) {
     return status;
   }
-  if (entry.ttl) {
-    entry.deadline = clock_.Now() + *entry.ttl;
+  entry.last_used = ++uses_;
+  if (request.expires_at) entry.ttl = *request.expires_at - now;
+  if (entry.ttl && *entry.ttl < absl::InfiniteDuration()) {
+    entry.deadline = clock_.Now() + std::max(absl::ZeroDuration(), *entry.ttl);
     entry.expires_at = now + *entry.ttl;
   }
   events_.Publish(
@@ -449,7 +464,10 @@ absl::Status PlainPeer::DoRelocate(const RelocateRequest& request, const Held& h
 void PlainPeer::EndLease(const LeaseId& id, OperationId operation) {
   const Held held = leases_.at(id);
   leases_.erase(id);
-  held.entry->last_used = ++uses_;
+  if (held.entry->due && LeasesOn(*held.entry) == 0) {
+    held.entry->due = false;
+    held.entry->last_used = -++dues_;
+  }
   if (held.lease.access == Access::kCreate &&
       held.entry->object->state() == ObjectState::kCreating) {
     Drop(*held.entry, EventKind::kAbandoned, operation);

@@ -42,6 +42,7 @@ class MemoryLeaseTable final : public LeaseTable {
   // To the nanosecond, rounded up. Takes no lock.
   Instant NextDeadline() const override;
   LeaseCounts Counts() const override;
+  void ForEach(absl::FunctionRef<void(const Lease&)> visit) const override;
 
  private:
   LeaseStripe& StripeOf(const LeaseId& id) const;

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
@@ -56,6 +57,11 @@ class LeaseTable {
   virtual Instant NextDeadline() const = 0;
 
   virtual LeaseCounts Counts() const = 0;
+
+  // Calls `visit` for each live lease, in no order; those that come or go meanwhile may or may not
+  // be among them. `visit` is brief and does not call the table. For people who ask who holds what:
+  // it goes through the whole table. A table outside the process may tell only of this node's.
+  virtual void ForEach(absl::FunctionRef<void(const Lease&)> visit) const = 0;
 };
 
 }  // namespace packice

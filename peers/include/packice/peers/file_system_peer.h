@@ -44,6 +44,7 @@ struct FileSystemPeerOptions {
   EventSink* events = &EventSink::Null();
   // What was found and done about it: leftovers, damage, faults. A line each, on any thread.
   std::function<void(absl::string_view)> log = [](absl::string_view) {};
+  std::function<std::string(SessionId)> describe_session;  // as LocalPeerOptions has it
 };
 
 class FileSystemPeer final : public Peer {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -49,6 +50,9 @@ struct LocalPeerOptions {
   // What nobody asked for and somebody should know: a removal that failed, a damaged object. A line
   // each, on any thread.
   std::function<void(absl::string_view)> log = [](absl::string_view) {};
+  // Whose session it is, for messages: "pid 4711". Null: "connection 12". Called without a lock, on
+  // any thread.
+  std::function<std::string(SessionId)> describe_session;
 };
 
 class LocalPeer final : public Peer {

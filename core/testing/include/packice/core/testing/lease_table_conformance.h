@@ -235,6 +235,22 @@ TEST_P(LeaseTableConformance, RemoveSessionTakesOutItsLeasesOnly) {
   EXPECT_THAT(table().Insert(NewLease(Access::kCreate, "b")), IsOk());
 }
 
+TEST_P(LeaseTableConformance, TellsOfEveryLiveLeaseOnce) {
+  const auto told = [this] {
+    std::vector<LeaseId> ids;
+    table().ForEach([&](const Lease& lease) { ids.push_back(lease.id); });
+    return ids;
+  };
+  EXPECT_THAT(told(), testing::IsEmpty());
+  const Lease read = Insert(Access::kRead, "a", SessionId{1});
+  const Lease create = Insert(Access::kCreate, "b", SessionId{2});
+  const Lease timed = Insert(Access::kRead, "a", absl::Seconds(10));
+  EXPECT_THAT(told(), testing::UnorderedElementsAre(read.id, create.id, timed.id));
+  ASSERT_TRUE(table().Remove(create.id).has_value());
+  Advance(absl::Seconds(11));
+  EXPECT_THAT(told(), testing::ElementsAre(read.id));
+}
+
 TEST_P(LeaseTableConformance, CountsLeasesByAccess) {
   const auto counts = [this] {
     const LeaseCounts c = table().Counts();

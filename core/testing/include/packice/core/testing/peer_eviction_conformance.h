@@ -28,6 +28,38 @@ TEST_P(PeerEvictionConformance, AReadMakesAnObjectRecent) {
   EXPECT_THAT(Ids(), testing::ElementsAre("a", "c", "d", "e"));
 }
 
+TEST_P(PeerEvictionConformance, ALeaseDoesNotMakeAnObjectRecent) {
+  FillWithUnleased();
+  ASSERT_OK_AND_ASSIGN(Grant reader, Read("a"));
+  EXPECT_THAT(Get("b"), IsOkAndHolds(Unit('b')));
+  ASSERT_THAT(Release(reader), IsOk());  // it was read before "b", and held for longer
+  ASSERT_OK_AND_ASSIGN(Grant writer, Write("c"));
+  ASSERT_THAT(Release(writer), IsOk());
+  ASSERT_THAT(Put("e", Unit('e')), IsOk());
+  EXPECT_THAT(Ids(), testing::ElementsAre("a", "b", "d", "e"));
+  ASSERT_THAT(Put("f", std::string(2 * kUnit, 'f')), IsOk());
+  EXPECT_THAT(Ids(), testing::ElementsAre("b", "e", "f"));
+}
+
+TEST_P(PeerEvictionConformance, AQuietReadDoesNotMakeAnObjectRecent) {
+  if (!GetParam().knows_copies) GTEST_SKIP();
+  FillWithUnleased();
+  ASSERT_OK_AND_ASSIGN(Grant reader, ReadQuietly("a"));
+  ASSERT_THAT(Release(reader), IsOk());
+  ASSERT_THAT(Put("e", Unit('e')), IsOk());
+  EXPECT_THAT(Ids(), testing::ElementsAre("b", "c", "d", "e"));
+}
+
+TEST_P(PeerEvictionConformance, WhatALeaseHasSavedGoesNextAfterIt) {
+  FillWithUnleased();
+  ASSERT_OK_AND_ASSIGN(Grant writer, Write("a"));
+  ASSERT_THAT(Put("e", Unit('e')), IsOk());  // would have taken "a", and took "b"
+  EXPECT_THAT(Ids(), testing::ElementsAre("a", "c", "d", "e"));
+  ASSERT_THAT(Release(writer), IsOk());
+  ASSERT_THAT(Put("f", Unit('f')), IsOk());
+  EXPECT_THAT(Ids(), testing::ElementsAre("c", "d", "e", "f"));
+}
+
 TEST_P(PeerEvictionConformance, LookingAtAnObjectDoesNotMakeItRecent) {
   FillWithUnleased();
   ASSERT_THAT(Stat("a"), IsOk());
@@ -95,6 +127,19 @@ TEST_P(PeerEvictionConformance, WhenAllIsLeasedThereIsNoCapacity) {
   Advance(absl::Seconds(11));
   EXPECT_THAT(Put("f", Unit('f')), IsOk());
   EXPECT_THAT(Ids(), testing::ElementsAre("a", "c", "e", "f"));
+}
+
+TEST_P(PeerEvictionConformance, TellsHowLongTheNextToGoHasNotBeenUsed) {
+  const absl::optional<absl::Duration> none = GetStats().coldest_age;
+  EXPECT_EQ(none, absl::nullopt);
+  ASSERT_THAT(Put("a", Unit('a')), IsOk());
+  ASSERT_THAT(Put("b", Unit('b')), IsOk());
+  Advance(absl::Seconds(60));
+  if (!GetStats().coldest_age.has_value()) GTEST_SKIP() << "it cannot tell";
+  EXPECT_EQ(GetStats().coldest_age, absl::Seconds(60));
+  EXPECT_THAT(Get("a"), IsOkAndHolds(Unit('a')));
+  EXPECT_THAT(Get("b"), IsOkAndHolds(Unit('b')));
+  EXPECT_EQ(GetStats().coldest_age, absl::ZeroDuration());
 }
 
 TEST_P(PeerEvictionConformance, ADiscardedObjectStillLeasedTakesRoom) {

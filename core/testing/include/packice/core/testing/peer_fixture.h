@@ -51,6 +51,10 @@ struct PeerParam {
   bool ids_are_utf8_only = false;      // JSON carries no other bytes
   bool sees_writable_mappings = true;  // Seal is `busy` while one is open
   bool maps_unsealed = true;           // Blob::Map before Seal
+  // What tiers ask for: AcquireRequest::quiet, SealRequest::expires_at, PeerStats::hit_bytes.
+  bool knows_copies = true;
+  // An object has one copy, on one medium: its bytes count once, and a rename is done in one step.
+  bool one_copy = true;
   // Bytes that were not looked at before the lease ended can be read after it.
   bool bytes_outlive_the_lease = true;
   // What the medium gives out, in bytes: stats count whole units of it.
@@ -118,6 +122,12 @@ class PeerFixture : public testing::TestWithParam<PeerParam> {
   }
   absl::StatusOr<Grant> Read(absl::string_view id, SessionId session = kMine) {
     return Acquire(Request(Access::kRead, id, session));
+  }
+  // A READ lease that is no use of the object.
+  absl::StatusOr<Grant> ReadQuietly(absl::string_view id) {
+    AcquireRequest request = Request(Access::kRead, id);
+    request.quiet = true;
+    return Acquire(std::move(request));
   }
   absl::StatusOr<Grant> Write(absl::string_view id, SessionId session = kMine) {
     return Acquire(Request(Access::kWrite, id, session));
@@ -234,6 +244,19 @@ class PeerFixture : public testing::TestWithParam<PeerParam> {
     if (!grant.ok()) return grant;
     if (absl::Status s = grant->object->blobs()[0]->Write(0, bytes); !s.ok()) return s;
     if (absl::Status s = Seal(*grant).status(); !s.ok()) return s;
+    return grant;
+  }
+  // The same, with an end of the object's own life.
+  absl::StatusOr<Grant> PutUntil(absl::string_view id, absl::Time expires_at) {
+    AcquireRequest create = CreateRequest(id, 1);
+    create.object_ttl = absl::Hours(1000);
+    absl::StatusOr<Grant> grant = Acquire(std::move(create));
+    if (!grant.ok()) return grant;
+    SealRequest request;
+    request.lease_id = grant->lease.id;
+    request.session = kMine;
+    request.expires_at = expires_at;
+    if (absl::Status s = Seal(std::move(request)).status(); !s.ok()) return s;
     return grant;
   }
   // A sealed object without any lease.

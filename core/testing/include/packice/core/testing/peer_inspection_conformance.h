@@ -141,6 +141,7 @@ TEST_P(PeerConformance, AListLimitIsOneToTheMost) {
 // --- Stats.
 
 TEST_P(PeerConformance, StatsCountObjectsAndBytes) {
+  if (!GetParam().one_copy) GTEST_SKIP();
   PeerStats stats = GetStats();
   EXPECT_EQ(stats.objects, 0u);
   EXPECT_EQ(stats.bytes, 0u);
@@ -162,6 +163,7 @@ TEST_P(PeerConformance, StatsCountObjectsAndBytes) {
 }
 
 TEST_P(PeerConformance, StatsCountTheBytesOfAnUndeclaredObjectFromSealAtLatest) {
+  if (!GetParam().one_copy) GTEST_SKIP();
   ASSERT_OK_AND_ASSIGN(Grant creator, Create("a"));
   ASSERT_THAT(creator.object->blobs()[0]->Write(0, "12345"), IsOk());
   ASSERT_THAT(Seal(creator), IsOk());
@@ -198,6 +200,30 @@ TEST_P(PeerConformance, StatsCountHitsAndMisses) {
   const PeerStats stats = GetStats();
   EXPECT_EQ(stats.hits, 2u);
   EXPECT_EQ(stats.misses, 1u);
+}
+
+TEST_P(PeerConformance, StatsCountTheBytesOfHits) {
+  if (!GetParam().knows_copies) GTEST_SKIP();
+  ASSERT_THAT(Put("a", "12345"), IsOk());
+  ASSERT_THAT(Put("b", "123"), IsOk());
+  ASSERT_THAT(Get("a"), IsOk());
+  ASSERT_THAT(Get("b"), IsOk());
+  ASSERT_THAT(Get("a"), IsOk());
+  ASSERT_OK_AND_ASSIGN(Grant writer, Write("a"));
+  EXPECT_EQ(GetStats().hit_bytes, 13u);
+}
+
+TEST_P(PeerConformance, AQuietReadCountsAsNothing) {
+  if (!GetParam().knows_copies) GTEST_SKIP();
+  ASSERT_THAT(Put("a", "12345"), IsOk());
+  ASSERT_OK_AND_ASSIGN(Grant reader, ReadQuietly("a"));
+  EXPECT_EQ(BytesOf(reader), "12345");
+  EXPECT_THAT(ReadQuietly("b"), HasKind(ErrorKind::kNotFound));
+  const PeerStats stats = GetStats();
+  EXPECT_EQ(stats.read_leases, 1u) << "it is a lease all the same";
+  EXPECT_EQ(stats.hits, 0u);
+  EXPECT_EQ(stats.hit_bytes, 0u);
+  EXPECT_EQ(stats.misses, 0u);
 }
 
 }  // namespace packice

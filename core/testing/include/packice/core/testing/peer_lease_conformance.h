@@ -202,6 +202,35 @@ TEST_P(PeerConformance, AnObjectsTtlRunsFromSeal) {
   EXPECT_THAT(Create("a", 1), IsOk()) << "its id is free";
 }
 
+TEST_P(PeerConformance, ASealMaySayWhenTheObjectsLifeEnds) {
+  if (!GetParam().knows_copies) GTEST_SKIP();
+  ASSERT_THAT(Put("clock", ""), IsOk());
+  ASSERT_OK_AND_ASSIGN(ObjectInfo clock, Stat("clock"));
+  const absl::Time end = *clock.sealed_at + absl::Seconds(10);
+  ASSERT_OK_AND_ASSIGN(Grant creator, PutUntil("a", end));
+  ASSERT_THAT(Release(creator), IsOk());
+  ASSERT_OK_AND_ASSIGN(ObjectInfo info, Stat("a"));
+  EXPECT_EQ(info.expires_at, end) << "not what its creation said";
+  Advance(absl::Seconds(9));
+  EXPECT_THAT(Get("a"), IsOk());
+  Advance(absl::Seconds(2));
+  EXPECT_THAT(Read("a"), HasKind(ErrorKind::kNotFound));
+  EXPECT_EQ(GetStats().expired_objects, 1u);
+}
+
+TEST_P(PeerConformance, AnObjectWhoseLifeIsOverAtItsSealIsGoneAtOnce) {
+  if (!GetParam().knows_copies) GTEST_SKIP();
+  ASSERT_THAT(Put("clock", ""), IsOk());
+  ASSERT_OK_AND_ASSIGN(ObjectInfo clock, Stat("clock"));
+  Advance(absl::Seconds(60));
+  ASSERT_OK_AND_ASSIGN(Grant creator, PutUntil("a", *clock.sealed_at));
+  EXPECT_THAT(Read("a"), HasKind(ErrorKind::kNotFound));
+  EXPECT_EQ(BytesOf(creator).size(), 1u) << "its creator holds it";
+  ASSERT_THAT(Release(creator), IsOk());
+  EXPECT_THAT(Create("a", 1), IsOk()) << "its id is free";
+  EXPECT_EQ(GetStats().expired_objects, 1u);
+}
+
 TEST_P(PeerConformance, NoAccessSeesAnExpiredObjectHoweverLateTheTimer) {
   AcquireRequest request = CreateRequest("a", 0);
   request.object_ttl = absl::Seconds(10);

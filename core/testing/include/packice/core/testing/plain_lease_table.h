@@ -25,6 +25,7 @@ class PlainLeaseTable final : public LeaseTable {
   std::vector<Lease> RemoveSession(SessionId session) override;
   Instant NextDeadline() const override;
   LeaseCounts Counts() const override;
+  void ForEach(absl::FunctionRef<void(const Lease&)> visit) const override;
 
  private:
   struct Entry {

@@ -54,7 +54,8 @@ class PlainPeer final : public Peer {
     absl::optional<absl::Duration> ttl;  // of the object, from Seal on
     Instant deadline = absl::InfiniteDuration();
     absl::optional<absl::Time> expires_at;
-    uint64_t last_used = 0;  // when its last lease ended, as a count of such ends
+    int64_t last_used = 0;  // the least goes first: at its seal and at each read one more
+    bool due = false;       // it would have gone if it had not been leased: it goes next
   };
   struct Held {
     Lease lease;
@@ -110,7 +111,8 @@ class PlainPeer final : public Peer {
   std::map<ObjectId, std::shared_ptr<Entry>> objects_ ABSL_GUARDED_BY(mutex_);
   std::map<LeaseId, Held> leases_ ABSL_GUARDED_BY(mutex_);
   std::list<Waiter> waiters_ ABSL_GUARDED_BY(mutex_);  // first come, first served
-  uint64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t uses_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t dues_ ABSL_GUARDED_BY(mutex_) = 0;
   PeerStats counters_ ABSL_GUARDED_BY(mutex_);
 };
 
