@@ -59,6 +59,17 @@ void TieredPeer::Engine::CreateInTier(RoomWaiter creator) {
 
 void TieredPeer::Engine::CreateInCold(RoomWaiter creator) {
   const ObjectId id = creator.request.object_id;
+  if (!id.empty() && discards_->Contains(id)) {
+    // Before the new one is there, or the discard would take that.
+    return affairs_.BeginChange(id, [this, id, creator = std::move(creator)]() mutable {
+      executor_->Run([this, id, creator = std::move(creator)]() mutable {
+        absl::Status status = discards_->Contains(id) ? CarryOutDiscard(id) : absl::OkStatus();
+        EndAffair(id);
+        if (!status.ok()) return std::move(creator.done)(std::move(status));
+        CreateInCold(std::move(creator));
+      });
+    });
+  }
   const auto create = [this](RoomWaiter large) {
     AcquireRequest request = large.request;
     cold_->Acquire(std::move(request),

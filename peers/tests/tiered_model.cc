@@ -215,7 +215,7 @@ void TieredModel::ClientStep() {
 TieredModel::Asked& TieredModel::Ask(Asked::What what, std::string name) {
   Asked& asked = asked_.emplace_back();
   asked.what = what;
-  asked.at = now_;
+  asked.at = ++now_;
   asked.calm = calm_ && !wrong_things_;
   asked.faults = faults_;
   asked.name = absl::StrCat("#", now_, " ", name);
@@ -273,9 +273,11 @@ void TieredModel::Discard(Held& held) {
   asked.made = held.made;
   const ObjectId id = held.grant.lease.object_id;
   for (Made& made : made_) {
+    // Besides its own object that may take an older one which it hides.
     const bool taken =
-        &made == held.made || (held.made->asked && held.made->state != Made::State::kGone &&
-                               made.asked && made.id == id && made.moving_to.empty());
+        &made == held.made ||
+        (held.made->asked && held.made->state != Made::State::kGone && !HasEnded(*held.made) &&
+         made.asked && made.id == id && made.moving_to.empty() && made.stamp < held.made->stamp);
     if (!taken || made.state == Made::State::kGone) continue;
     ++made.doubts;
     asked.doubted.push_back(&made);
@@ -291,6 +293,7 @@ void TieredModel::Relocate(Held& held) {
                                                           made.id.bytes(), " to ", to.bytes()));
   asked.made = &made;
   asked.doubted = {&made};
+  asked.lease_has_ttl = held.grant.lease.ttl != absl::InfiniteDuration();
   ++made.doubts;
   made.moving_to = to;
   RelocateRequest request;
