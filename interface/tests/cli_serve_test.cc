@@ -85,19 +85,12 @@ TEST(ServeTest, DrainEndsWaits) {
   EXPECT_EQ(node.process().Wait().exit_code, 0);
 }
 
-TEST(ServeTest, WhatThisBuildDoesNotHaveIsUnsupported) {
-  using Arguments = std::vector<std::string>;
-  for (const Arguments& arguments :
-       {Arguments{"--impl", "tiered"}, Arguments{"--eviction", "sieve"}}) {
-    Arguments all = {"serve"};
-    all.insert(all.end(), arguments.begin(), arguments.end());
-    const Outcome outcome = RunPackice(all);
-    EXPECT_EQ(outcome.exit_code, 13) << arguments[1];
-    EXPECT_THAT(outcome.err, StartsWith("packice: unsupported: " + arguments[0]));
-    EXPECT_EQ(outcome.out, "");
-  }
+TEST(ServeTest, WhatNobodyKnowsIsWrong) {
   EXPECT_EQ(RunPackice({"serve", "--impl", "magic"}).exit_code, 2);
   EXPECT_EQ(RunPackice({"serve", "--capacity", "much"}).exit_code, 2);
+  const Outcome eviction = RunPackice({"serve", "--eviction", "clock"});
+  EXPECT_EQ(eviction.exit_code, 2);
+  EXPECT_THAT(eviction.err, HasSubstr("s3fifo"));
 }
 
 TEST(ServeTest, TransportsMayBeNamedTwice) {

@@ -110,11 +110,11 @@ class PublishedS3Fifo : public Published {
       return true;
     }
     if (size > capacity_) return false;
-    while (SizeOf(small_) + SizeOf(main_) + size > capacity_) Evict();
-    // Open: the ghost is asked after the evictions, and forgets what it was asked for.
+    // Open: the ghost is asked before the evictions, and forgets what it was asked for.
     const auto ghost = Find(ghost_, id);
     CachedList& queue = ghost != ghost_.end() ? main_ : small_;
     if (ghost != ghost_.end()) ghost_.erase(ghost);
+    while (SizeOf(small_) + SizeOf(main_) + size > capacity_) Evict();
     queue.push_front({id, size, 0});
     return false;
   }

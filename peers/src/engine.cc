@@ -164,7 +164,9 @@ void LocalPeer::Engine::Publish(EventKind kind, OperationId operation, const Rec
   if (archive_ != nullptr) {  // there an object is charged with more than its size
     size = record.sealed() ? InfoOf(record).size() : record.custody->declared;
   }
-  events_.Publish(Event{kind, operation, record.id, size});
+  const bool copy = (kind == EventKind::kCreated || kind == EventKind::kSealed) &&
+                    record.custody != nullptr && record.custody->quiet;
+  events_.Publish(Event{kind, operation, record.id, size, "", copy ? "copy" : ""});
 }
 
 }  // namespace packice

@@ -150,6 +150,7 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
                             ? archive_->NextSerial()
                             : next_incarnation_.fetch_add(1, std::memory_order_relaxed);
   record->custody = std::make_unique<Custody>();
+  record->custody->quiet = request.quiet;
   record->custody->created_at = clock_.WallTime();
   record->custody->ttl = request.object_ttl;
   record->custody->declared = TotalSize(request);

@@ -50,6 +50,7 @@ struct Custody {
   absl::optional<absl::Duration> ttl;  // the object's own, from Seal on
   uint64_t declared = 0;               // bytes
   bool growing = false;                // created without a size: Seal sets it
+  bool quiet = false;                  // its creation was housekeeping: a copy between tiers
   // The creator's lease ended while room was being made or the blobs were being frozen: whoever
   // does that takes the object away when it is done.
   bool abandoned = false;

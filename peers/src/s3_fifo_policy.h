@@ -34,6 +34,7 @@ class S3FifoPolicy final : public QueuedPolicy {
     return entry.queue == kSmall ? small_ : main_;
   }
   void ChooseQueue(EvictionEntry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PrefetchNext() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t Whole() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether it is the main queue's turn to give something up.
   bool MainIsNext() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -13,6 +13,12 @@ uint64_t TotalSize(const AcquireRequest& request) {
   return std::accumulate(request.blob_sizes.begin(), request.blob_sizes.end(), uint64_t{0});
 }
 
+// Of two grants of one id.
+bool IsSame(const Grant& a, const Grant& b) {
+  return a.lease.incarnation == b.lease.incarnation &&
+         a.object->created_at() == b.object->created_at();
+}
+
 absl::Status AlreadyInCold(const ObjectId& id) {
   return MakeError(ErrorKind::kAlreadyExists,
                    absl::StrCat("object ", id.ToQuoted(), " exists and is sealed"));
@@ -53,6 +59,17 @@ void TieredPeer::Engine::CreateInTier(RoomWaiter creator) {
 
 void TieredPeer::Engine::CreateInCold(RoomWaiter creator) {
   const ObjectId id = creator.request.object_id;
+  if (!id.empty() && discards_->Contains(id)) {
+    // Before the new one is there, or the discard would take that.
+    return affairs_.BeginChange(id, [this, id, creator = std::move(creator)]() mutable {
+      executor_->Run([this, id, creator = std::move(creator)]() mutable {
+        absl::Status status = discards_->Contains(id) ? CarryOutDiscard(id) : absl::OkStatus();
+        EndAffair(id);
+        if (!status.ok()) return std::move(creator.done)(std::move(status));
+        CreateInCold(std::move(creator));
+      });
+    });
+  }
   const auto create = [this](RoomWaiter large) {
     AcquireRequest request = large.request;
     cold_->Acquire(std::move(request),
@@ -146,7 +163,10 @@ void TieredPeer::Engine::RetryCreates() {
       waiter.emplace(std::move(room_waiters_.front()));
       room_waiters_.pop_front();
     }
-    absl::StatusOr<Grant> grant = blocking::Acquire(*hot_, waiter->request);
+    // Another one's create is waited for elsewhere, not on this thread.
+    AcquireRequest request = waiter->request;
+    request.wait = absl::ZeroDuration();
+    absl::StatusOr<Grant> grant = blocking::Acquire(*hot_, std::move(request));
     const bool full = !grant.ok() && KindOf(grant.status()) == ErrorKind::kCapacity;
     {
       MutexLock lock(mutex_);
@@ -156,7 +176,13 @@ void TieredPeer::Engine::RetryCreates() {
       }
       retry_again_ = true;
     }
-    HotAnswered(*std::move(waiter), std::move(grant));
+    const bool waits = !grant.ok() && KindOf(grant.status()) == ErrorKind::kBusy &&
+                       waiter->request.wait > absl::ZeroDuration();
+    if (waits) {
+      CreateInTier(*std::move(waiter));
+    } else {
+      HotAnswered(*std::move(waiter), std::move(grant));
+    }
   }
 }
 
@@ -218,7 +244,10 @@ void TieredPeer::Engine::Adopt(const ObjectId& id, bool has_end, bool ask_cold,
   hot_->Acquire(std::move(request), [this, id, has_end, ask_cold,
                                      done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
     if (!grant.ok()) {
-      // Only its end can have come between.
+      // Only its end can have come between. If that is the end of its own life, all is well.
+      if (has_end && KindOf(grant.status()) == ErrorKind::kNotFound) {
+        return std::move(done)(absl::OkStatus());
+      }
       return std::move(done)(
           MakeError(ErrorKind::kLeaseExpired,
                     "the object was taken away while it was sealed; the lease is over"));
@@ -230,12 +259,23 @@ void TieredPeer::Engine::Adopt(const ObjectId& id, bool has_end, bool ask_cold,
     const auto add = [this](std::unique_ptr<DirtyObject> added) {
       const Lease lease = added->pin.lease;
       bool is_new;
+      std::unique_ptr<DirtyObject> before;  // of this id, whose own life is over
       {
         MutexLock lock(mutex_);
+        const DirtyObject* const dirty = dirty_.Find(added->id());
+        if (dirty != nullptr && !IsSame(dirty->pin, added->pin)) {
+          before = dirty_.Erase(added->id());
+          added->ask_cold = true;
+        }
         is_new = dirty_.Add(std::move(added));
         if (dirty_.bytes() > high_water_) draining_ = true;
       }
       if (!is_new) hot_->Release({lease.id, session_, OperationId::kNone}, nullptr);
+      if (before == nullptr) return;
+      hot_->Release({before->pin.lease.id, session_, OperationId::kNone}, nullptr);
+      for (auto& waiter : before->waiters) {
+        std::move(waiter)(MakeError(ErrorKind::kNotFound, "the object has expired"));
+      }
     };
     if (!has_end) {
       add(std::move(object));

@@ -31,16 +31,19 @@ inline void PrintTo(Way way, std::ostream* out) { *out << NameOf(way); }
 // The servers in front of a peer, and clients of them.
 class Front {
  public:
-  Front(std::shared_ptr<Peer> peer, std::string socket) : peer_(std::move(peer)) {
+  Front(std::shared_ptr<Peer> peer, std::string socket, std::shared_ptr<EventRing> events = nullptr)
+      : peer_(std::move(peer)) {
     UdsServerOptions uds;
     uds.path = std::move(socket);
     uds.version = "test";
+    uds.events = events;
     auto uds_server = UdsServer::Start(*peer_, uds);
     EXPECT_THAT(uds_server, IsOk());
     if (uds_server.ok()) uds_ = *std::move(uds_server);
     HttpServerOptions http;
     http.port = 0;
     http.version = "test";
+    http.events = std::move(events);
     auto http_server = HttpServer::Start(*peer_, http);
     EXPECT_THAT(http_server, IsOk());
     if (http_server.ok()) http_ = *std::move(http_server);
@@ -82,17 +85,19 @@ class ParityNode {
     if (medium == Medium::kMemory) {
       LocalPeerOptions options;
       options.capacity = kCapacity;
+      options.events = events_.get();
       peer_ = MakeMemoryPeer(options);
     } else {
       FileSystemPeerOptions options;
       options.directory = data();
       options.capacity = kCapacity;
       options.verify_reads = true;
+      options.events = events_.get();
       auto peer = FileSystemPeer::Open(options);
       EXPECT_THAT(peer, IsOk());
       if (peer.ok()) peer_ = *std::move(peer);
     }
-    front_ = std::make_unique<Front>(peer_, directory_ / "socket");
+    front_ = std::make_unique<Front>(peer_, directory_ / "socket", events_);
   }
 
   Peer& peer() { return *peer_; }
@@ -103,6 +108,7 @@ class ParityNode {
   TemporaryDirectory directory_;
   // In memory, where syncs cost nothing: what is compared here is not how long they take.
   TemporaryDirectory files_{"/dev/shm"};
+  std::shared_ptr<EventRing> events_ = std::make_shared<EventRing>();
   std::shared_ptr<Peer> peer_;
   std::unique_ptr<Front> front_;
 };

@@ -52,7 +52,13 @@ const Asked kAsked[] = {
     {"discard", R"({"lease_id":"$W"})", "ok"},
     {"acquire", R"({"intent":"read","object_id":"p","ttl_seconds":60})", "not_found"},
     {"acquire", R"({"intent":"create","size":2097152,"ttl_seconds":60})", "capacity"},
+    {"events", R"({})", "ok"},
+    {"events", R"({"kinds":["sealed"],"limit":1})", "ok"},
+    {"events", R"({"limit":0,"wait_seconds":60})", "ok"},
     // Bad requests, word for word.
+    {"events", R"({"kinds":["bogus"]})", "invalid_argument"},
+    {"events", R"({"after":99})", "invalid_argument"},
+    {"events", R"({"limit":10001})", "invalid_argument"},
     {"acquire", R"({"intent":"borrow","ttl_seconds":60})", "invalid_argument"},
     {"acquire", R"({"object_id":"o","ttl_seconds":60})", "invalid_argument"},
     {"acquire", R"({"intent":"read","ttl_seconds":60})", "invalid_argument"},
@@ -73,8 +79,9 @@ const Asked kAsked[] = {
 std::string Normal(std::string json) {
   const std::pair<const char*, const char*> rules[] = {
       {R"re("lease_id":"[0-9a-f]{32}")re", R"("lease_id":"L")"},
-      {R"re("(created_at|sealed_at|expires_at)":"[^"]*")re", R"("$1":"T")"},
+      {R"re("(created_at|sealed_at|expires_at|time)":"[^"]*")re", R"("$1":"T")"},
       {R"re("handles":\[[^\]]*\])re", R"("handles":H)"},
+      {R"re("operation":[0-9]+)re", R"("operation":O)"},
       {R"re(lease [0-9a-f]{32} is)re", "lease L is"},
       {R"re(,"attachment_(fd|path)":("[^"]*"|[0-9]+))re", ""},
   };

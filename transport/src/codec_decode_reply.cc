@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "codec_events.h"
 #include "codec_fields.h"
 #include "codec_json.h"
 #include "codec_tiers.h"
@@ -287,6 +288,9 @@ void ReadBody(Fields& fields, const Request& asked, Reply& reply) {
       return ReadPage(fields, reply.emplace<ListPage>());
     case Op::kStats:
       reply = ReadStats(fields);
+      return;
+    case Op::kEvents:
+      reply = json::ReadEventPage(fields);
       return;
     case Op::kBatch:
       return ReadBatch(fields, asked,

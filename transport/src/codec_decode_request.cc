@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "codec_events.h"
 #include "codec_fields.h"
 #include "codec_json.h"
 #include "codec_usual.h"
@@ -185,6 +186,9 @@ void ReadBody(Fields& fields, bool in_batch, Request& request) {
       request.body = ReadList(fields);
       return;
     case Op::kStats:
+      return;
+    case Op::kEvents:
+      request.body = json::ReadEventsRequest(fields);
       return;
     case Op::kBatch:
       request.body = ReadBatch(fields, in_batch);

@@ -1,3 +1,4 @@
+#include "codec_events.h"
 #include "codec_fields.h"
 #include "codec_tiers.h"
 #include "codec_write.h"
@@ -220,6 +221,15 @@ struct ReplyEncoder {
     AppendMember(",\"descriptors\":", stats.descriptors, out);
     Append(",\"uptime_seconds\":", out);
     AppendSeconds(stats.uptime, out);
+  }
+
+  void operator()(const EventPage& page) {
+    Append("\"events\":[", out);
+    for (size_t i = 0; i < page.events.size(); ++i) {
+      if (i != 0) out.push_back(',');
+      json::AppendEvent(page.events[i], out);
+    }
+    AppendMember("],\"next\":", page.next, out);
   }
 
   void operator()(const std::unique_ptr<BatchReply>& batch);

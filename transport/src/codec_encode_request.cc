@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "codec_events.h"
 #include "codec_fields.h"
 #include "codec_write.h"
 #include "packice/transport/codec.h"
@@ -120,6 +121,21 @@ struct BodyEncoder {
     if (list.limit == ListRequest::kDefaultLimit) return;
     out.append(",\"limit\":");
     AppendUnsigned(list.limit, out);
+  }
+
+  void operator()(const EventsRequest& events) {
+    if (events.after) {
+      out.append(",\"after\":");
+      AppendUnsigned(*events.after, out);
+    }
+    if (events.limit != EventsRequest::kDefaultLimit) {
+      out.append(",\"limit\":");
+      AppendUnsigned(events.limit, out);
+    }
+    json::AppendKinds(events.kinds, out);
+    if (events.wait != absl::ZeroDuration()) {
+      Seconds(",\"wait_seconds\":", std::min(events.wait, absl::Seconds(json::kMaxSeconds)));
+    }
   }
 
   void operator()(const std::unique_ptr<BatchRequest>& batch);

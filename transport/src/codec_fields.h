@@ -31,13 +31,15 @@ namespace packice::json {
   V(kSeq, "seq") V(kUrl, "url")                                                       \
   V(kHits, "hits") V(kKind, "kind") V(kMeta, "meta") V(kNext, "next")                 \
   V(kPath, "path") V(kRead, "read") V(kSize, "size") V(kName, "name")                 \
+  V(kTime, "time") V(kTier, "tier")                                                   \
   V(kAfter, "after") V(kBlobs, "blobs") V(kBytes, "bytes") V(kError, "error")         \
   V(kIndex, "index") V(kLimit, "limit") V(kObjid, "objid") V(kState, "state")         \
   V(kWrite, "write") V(kTiers, "tiers") V(kQuiet, "quiet")                             \
+  V(kKinds, "kinds")                                                                  \
   V(kCreate, "create") V(kIntent, "intent") V(kLeases, "leases")                      \
   V(kMisses, "misses") V(kOffset, "offset") V(kPrefix, "prefix")                      \
   V(kStatus, "status") V(kReason, "reason") V(kQueued, "queued")                      \
-  V(kMoving, "moving")                                                                \
+  V(kMoving, "moving") V(kEvents, "events") V(kDetail, "detail")                      \
   V(kCommand, "command") V(kHandles, "handles") V(kMessage, "message")                \
   V(kObjects, "objects") V(kPackice, "packice") V(kRefused, "refused")                \
   V(kWaiting, "waiting")                                                              \
@@ -46,6 +48,7 @@ namespace packice::json {
   V(kRequests, "requests")                                                            \
   V(kEvictions, "evictions") V(kObjectId, "object_id") V(kResponses, "responses")     \
   V(kSealedAt, "sealed_at") V(kDemotions, "demotions") V(kHitBytes, "hit_bytes")      \
+  V(kOperation, "operation")                                                          \
   V(kCreatedAt, "created_at") V(kExpiresAt, "expires_at")                             \
   V(kPromotions, "promotions")                                                        \
   V(kConnections, "connections") V(kDescriptors, "descriptors")                       \

@@ -33,7 +33,7 @@ constexpr Count kCounts[] = {
 };
 
 // In the order of TierState.
-constexpr absl::string_view kStates[] = {"ok", "slow", "full", "down"};
+constexpr absl::string_view kStates[] = {"ok", "slow", "full", "failing", "down"};
 
 void AppendText(absl::string_view text, std::string& out) { out.append(text.data(), text.size()); }
 

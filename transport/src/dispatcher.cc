@@ -72,6 +72,10 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
         replies_->responses.emplace_back(request.status());
         continue;
       }
+      // Without a timer of its own it would wait for ever.
+      if (auto* events = absl::get_if<EventsRequest>(&request->body)) {
+        events->wait = absl::ZeroDuration();
+      }
       turn_.store(kRunning);
       dispatcher_.Dispatch(*std::move(request), caller_, operation_,
                            [self = shared_from_this()](Answer answer) {
@@ -177,6 +181,8 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
         if (!stats.ok()) return std::move(done)(Answer{std::move(stats).status(), {}});
         std::move(done)(Answer{metrics_.Stats(*stats), {}});
       });
+    case Op::kEvents:
+      return Events(absl::get<EventsRequest>(request.body), operation, std::move(done));
     case Op::kBatch:
       return std::make_shared<Batch>(
                  *this, absl::get<std::unique_ptr<BatchRequest>>(std::move(request.body)), caller,
@@ -192,11 +198,57 @@ void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId ope
   peer_.Acquire(std::move(request),
                 [this, &caller, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
                   if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
-                  std::move(done)(Granted(*std::move(grant), caller));
+                  if (absl::optional<Answer> answer = Granted(*grant, caller)) {
+                    return std::move(done)(*std::move(answer));
+                  }
+                  AnswerWithBytes(*std::move(grant), caller, std::move(done));
                 });
 }
 
-Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
+void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
+  downloads().Run([this, grant = std::move(grant), &caller, done = std::move(done)]() mutable {
+    absl::Status status;
+    for (const std::shared_ptr<Blob>& blob : grant.object->blobs()) {
+      // From then on it has a descriptor, for as long as the object is shared.
+      if (absl::holds_alternative<UrlDescriptor>(blob->Describe())) {
+        status.Update(blob->Map(MapAccess::kReadOnly).status());
+      }
+    }
+    if (status.ok()) {
+      if (absl::optional<Answer> answer = Granted(grant, caller)) {
+        return std::move(done)(*std::move(answer));
+      }
+      status = MakeError(ErrorKind::kUnsupported,
+                         "the object's bytes are on another host, and cannot be fetched");
+    }
+    peer_.Release({grant.lease.id, caller.session, OperationId::kNone}, nullptr);
+    std::move(done)(Answer{status, {}});
+  });
+}
+
+BlockingPool& Dispatcher::downloads() {
+  constexpr size_t kThreads = 4;
+  MutexLock lock(mutex_);
+  if (downloads_ == nullptr) downloads_ = std::make_unique<BlockingPool>(kThreads);
+  return *downloads_;
+}
+
+void Dispatcher::Events(const EventsRequest& request, OperationId operation, Counted done) {
+  if (events_ == nullptr) {
+    return std::move(done)(
+        Answer{MakeError(ErrorKind::kUnsupported,
+                         "this node keeps no events; start it with --events of more than 0"),
+               {}});
+  }
+  events_->Read(request, operation, Counted::ReplyTo<EventPage>(std::move(done)));
+}
+
+void Dispatcher::Cancel(OperationId operation) {
+  peer_.Cancel(operation);
+  if (events_ != nullptr) events_->Cancel(operation);
+}
+
+absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller) {
   Answer answer;
   GrantReply reply;
   Lease& lease = grant.lease;
@@ -212,6 +264,10 @@ Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
     if (absl::Status status = AddHandle(grant, i, caller, reply, answer); !status.ok()) {
       peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
       return Answer{std::move(status), {}};
+    }
+    const bool elsewhere = absl::holds_alternative<UrlDescriptor>(reply.handles.back());
+    if (elsewhere && caller.takes_descriptors && reply.state == ObjectState::kSealed) {
+      return absl::nullopt;
     }
   }
   reply.object_id = std::move(lease.object_id);

@@ -3,10 +3,15 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/types/optional.h"
+#include "blocking_pool.h"
+#include "packice/core/event_ring.h"
+#include "packice/core/mutex.h"
 #include "packice/core/peer.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
@@ -34,13 +39,18 @@ class Dispatcher {
   using Completion = absl::AnyInvocable<void(Answer) &&>;
 
   // Every request is counted in `metrics`, which also add what the node knows to its peer's
-  // figures. Both outlive the dispatcher.
-  Dispatcher(Peer& peer, std::string version, NodeMetrics& metrics)
-      : peer_(peer), version_(std::move(version)), metrics_(metrics) {}
+  // figures. Peer and metrics outlive the dispatcher. Without `events` they are `unsupported`.
+  Dispatcher(Peer& peer, std::string version, NodeMetrics& metrics,
+             std::shared_ptr<EventRing> events)
+      : peer_(peer), version_(std::move(version)), metrics_(metrics), events_(std::move(events)) {}
 
   // Answers as Peer does: perhaps before it returns, perhaps later, on any thread. `operation` is
-  // what Peer::Cancel will know the request by. `caller` outlives the answer.
+  // what Cancel will know the request by. `caller` outlives the answer. A wait for events ends by
+  // Cancel only: the transport has timers.
   void Dispatch(Request request, Caller& caller, OperationId operation, Completion done);
+
+  // Ends a wait: an acquire in `timeout`, one for events with none.
+  void Cancel(OperationId operation);
 
   Peer& peer() { return peer_; }
 
@@ -49,14 +59,23 @@ class Dispatcher {
   class Counted;
 
   void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Counted done);
-  Answer Granted(Grant grant, const Caller& caller);
+  // Fetches such blobs into memory first, on threads of its own; then they have descriptors.
+  void AnswerWithBytes(Grant grant, Caller& caller, Counted done);
+  BlockingPool& downloads();
+  // Nothing where sealed bytes have neither a descriptor nor a path, and the caller takes no other
+  // handle: they have to be fetched first. The grant is then as before.
+  absl::optional<Answer> Granted(Grant& grant, const Caller& caller);
   static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
                                 GrantReply& reply, Answer& answer);
+  void Events(const EventsRequest& request, OperationId operation, Counted done);
   Answer Hello(const HelloRequest& request, Caller& caller) const;
 
   Peer& peer_;
   const std::string version_;
   NodeMetrics& metrics_;
+  const std::shared_ptr<EventRing> events_;  // may be null
+  Mutex mutex_;
+  std::unique_ptr<BlockingPool> downloads_ ABSL_GUARDED_BY(mutex_);  // null until it is needed
 };
 
 }  // namespace packice

@@ -34,6 +34,7 @@ HttpConnection::HttpConnection(std::unique_ptr<HttpStream> stream, HttpNode& nod
       node_(node),
       closed_(std::move(closed)),
       parser_(node.options.max_header_bytes, node.options.max_target_bytes),
+      patience_(executor()),
       wake_(executor()) {
   caller_.takes_descriptors = false;
   wake_.expires_at(asio::steady_timer::time_point::max());
@@ -48,7 +49,7 @@ void HttpConnection::Start() {
 
 void HttpConnection::EndWaits() {
   draining_ = true;
-  if (operation_ != OperationId::kNone) node_.dispatcher.peer().Cancel(operation_);
+  if (operation_ != OperationId::kNone) node_.dispatcher.Cancel(operation_);
 }
 
 void HttpConnection::Drain() {
@@ -65,7 +66,7 @@ void HttpConnection::Close() {
   boost::system::error_code ignored;
   stream_->socket().shutdown(HttpStream::Socket::shutdown_both, ignored);
   stream_->socket().cancel(ignored);
-  if (operation_ != OperationId::kNone) node_.dispatcher.peer().Cancel(operation_);
+  if (operation_ != OperationId::kNone) node_.dispatcher.Cancel(operation_);
   wake_.cancel(ignored);
 }
 
@@ -76,7 +77,7 @@ void HttpConnection::Sweep(Instant now) {
     boost::system::error_code ignored;
     stream_->socket().cancel(ignored);
   } else if (operation_ != OperationId::kNone && IsAlone()) {
-    node_.dispatcher.peer().Cancel(operation_);
+    node_.dispatcher.Cancel(operation_);
   }
 }
 

@@ -139,6 +139,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   Awaitable<void> Post();
   Awaitable<void> Query();
   Awaitable<void> Metrics();
+  void EndAfter(OperationId operation, absl::Duration wait);
 
   Awaitable<void> Fail(HttpFailure failure);
   Awaitable<void> SkipBody();
@@ -147,6 +148,12 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void QueueBody(int status, absl::string_view content_type, absl::string_view body,
                  absl::string_view headers = "");
   SessionId session();
+
+  // --- http_events.cc: events as lines, all there are or as they come.
+  Awaitable<void> GetEvents();
+  Awaitable<void> FollowEvents(EventsRequest request);
+  Awaitable<absl::StatusOr<EventPage>> AskEvents(EventsRequest request);
+  void WatchForDeath();
 
   // --- http_download.cc: bytes to the client.
   Awaitable<void> GetObject();
@@ -199,6 +206,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   OperationId operation_ = OperationId::kNone;  // that is under way, and may wait
   SessionId session_ = SessionId::kNone;        // of leases that a request takes for itself
   std::vector<WriterGate::Pass> passes_;        // of the request that is under way
+  boost::asio::steady_timer patience_;          // ends a wait for events
   boost::asio::steady_timer wake_;              // never fires: cancelled to wake UntilFinished
 };
 

@@ -31,11 +31,16 @@ void SetDefaultTtl(Request& request, absl::Duration ttl) {
   }
 }
 
+absl::Duration WaitForEvents(const Request& request) {
+  const auto* events = absl::get_if<EventsRequest>(&request.body);
+  return events != nullptr ? events->wait : absl::ZeroDuration();
+}
+
 bool MayWait(const Request& request) {
   if (const auto* acquire = absl::get_if<AcquireRequest>(&request.body)) {
     return acquire->wait > absl::ZeroDuration();
   }
-  return request.op == Op::kBatch;
+  return request.op == Op::kBatch || WaitForEvents(request) > absl::ZeroDuration();
 }
 
 }  // namespace
@@ -135,6 +140,13 @@ asio::awaitable<void> HttpConnection::Respond() {
     case HttpEndpoint::kStats:
       co_await Query();
       break;
+    case HttpEndpoint::kEvents:
+      if (method == HttpMethod::kPost) {
+        co_await Post();
+      } else {
+        co_await GetEvents();
+      }
+      break;
     case HttpEndpoint::kMetrics:
       co_await Metrics();
       break;
@@ -230,6 +242,7 @@ std::shared_ptr<HttpConnection::Call<Answer>> HttpConnection::BeginOp(absl::stri
 std::shared_ptr<HttpConnection::Call<Answer>> HttpConnection::BeginOp(Request request) {
   const OperationId operation = NewOperationId();
   if (MayWait(request)) operation_ = operation;
+  const absl::Duration wait = WaitForEvents(request);
   std::shared_ptr<Call<Answer>> call = Begin<Answer>([&](auto done) {
     node_.dispatcher.Dispatch(std::move(request), caller_, operation, std::move(done));
   });
@@ -237,9 +250,19 @@ std::shared_ptr<HttpConnection::Call<Answer>> HttpConnection::BeginOp(Request re
   if (call->finished) {
     operation_ = OperationId::kNone;
   } else if (draining_ && operation_ != OperationId::kNone) {
-    node_.dispatcher.peer().Cancel(operation_);
+    node_.dispatcher.Cancel(operation_);
+  } else if (wait > absl::ZeroDuration()) {
+    EndAfter(operation, wait);
   }
   return call;
+}
+
+// A wait for events has no deadline of its own.
+void HttpConnection::EndAfter(OperationId operation, absl::Duration wait) {
+  patience_.expires_after(absl::ToChronoMicroseconds(wait));
+  patience_.async_wait([self = shared_from_this(), operation](boost::system::error_code error) {
+    if (!error) self->node_.dispatcher.Cancel(operation);
+  });
 }
 
 asio::awaitable<void> HttpConnection::FinishOp(std::shared_ptr<Call<Answer>> call) {
@@ -249,6 +272,7 @@ asio::awaitable<void> HttpConnection::FinishOp(std::shared_ptr<Call<Answer>> cal
     co_await UntilFinished(call->finished);
     --node_.in_flight;
   }
+  patience_.cancel();
   const bool waited = std::exchange(operation_, OperationId::kNone) != OperationId::kNone;
   Answer& answer = *call->answer;
   if (auto* grant = absl::get_if<GrantReply>(&answer.reply);

@@ -16,7 +16,7 @@ struct HttpNode {
   HttpNode(Peer& peer, const HttpServerOptions& server_options, NodeMetrics& node_metrics)
       : options(server_options),
         metrics(node_metrics),
-        dispatcher(peer, server_options.version, node_metrics),
+        dispatcher(peer, server_options.version, node_metrics, server_options.events),
         pool(server_options.blocking_threads) {}
 
   const HttpServerOptions& options;

@@ -424,6 +424,12 @@ void HttpPeer::NodeStats(Done<absl::StatusOr<StatsReply>> done) {
   impl_->Call(MakeCall(Op::kStats, StatsRequest(), AnswerTo(std::move(done))));
 }
 
+void HttpPeer::Events(EventsRequest request, Done<absl::StatusOr<EventPage>> done) {
+  HttpChannel::Call call = MakeCall(Op::kEvents, request, AnswerTo(std::move(done)));
+  call.wait = request.wait;
+  impl_->Call(std::move(call));
+}
+
 void HttpPeer::Gather(absl::FunctionRef<void()> calls) { impl_->Gather(calls); }
 
 HelloReply HttpPeer::Hello() const { return impl_->hello(); }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "codec_write.h"
 #include "packice/core/error.h"
 #include "packice/transport/codec.h"
@@ -47,6 +48,25 @@ absl::StatusOr<ListRequest> ListFromQuery(const HttpTarget& target) {
   list.prefix = std::string(target.Query("prefix").value_or(""));
   list.after = std::string(target.Query("after").value_or(""));
   return std::move(list);
+}
+
+absl::StatusOr<EventsRequest> EventsFromQuery(const HttpTarget& target) {
+  std::string body;
+  for (const absl::string_view name : {"after", "limit", "wait_seconds"}) {
+    if (const auto value = target.Query(name)) AppendNumber(name, *value, body);
+  }
+  if (const auto kinds = target.Query("kinds")) {
+    std::string list;
+    for (const absl::string_view kind : absl::StrSplit(*kinds, ',', absl::SkipEmpty())) {
+      list.push_back(list.empty() ? '[' : ',');
+      json::AppendString(kind, list);
+    }
+    AppendMember("kinds", list.empty() ? "[]" : absl::StrCat(list, "]"), body);
+  }
+  absl::StatusOr<Request> request =
+      DecodeRequestAs(Op::kEvents, body.empty() ? "" : absl::StrCat(body, "}")).request;
+  if (!request.ok()) return request.status();
+  return absl::get<EventsRequest>(request->body);
 }
 
 absl::StatusOr<AcquireRequest> CreateFromQuery(const HttpTarget& target,

@@ -57,6 +57,7 @@ constexpr Plain kPlain[] = {
     {"/version", HttpEndpoint::kVersion, Op::kHello},
     {"/objects", HttpEndpoint::kObjects, Op::kList},
     {"/stats", HttpEndpoint::kStats, Op::kStats},
+    {"/events", HttpEndpoint::kEvents, Op::kEvents},
     {"/healthz", HttpEndpoint::kHealth, Op::kStats},
     {"/metrics", HttpEndpoint::kMetrics, Op::kStats},
     {"/openapi.json", HttpEndpoint::kOpenApi, Op::kHello},
@@ -161,6 +162,8 @@ absl::string_view AllowedMethods(HttpEndpoint endpoint) {
       return "GET, HEAD, PUT, DELETE";
     case HttpEndpoint::kBlob:
       return "GET, HEAD, PUT";
+    case HttpEndpoint::kEvents:
+      return "GET, HEAD, POST";
     default:
       return "GET, HEAD";
   }
@@ -172,7 +175,7 @@ bool IsAllowed(HttpEndpoint endpoint, HttpMethod method) {
     case HttpMethod::kHead:
       return endpoint != HttpEndpoint::kOp && endpoint != HttpEndpoint::kUnknown;
     case HttpMethod::kPost:
-      return endpoint == HttpEndpoint::kOp;
+      return endpoint == HttpEndpoint::kOp || endpoint == HttpEndpoint::kEvents;
     case HttpMethod::kPut:
       return endpoint == HttpEndpoint::kObject || endpoint == HttpEndpoint::kBlob;
     case HttpMethod::kDelete:

@@ -27,6 +27,7 @@ enum class HttpEndpoint : uint8_t {
   kBlob,        // GET, PUT /leases/{lease_id}/blobs/{n}
   kSums,        // GET /leases/{lease_id}/blobs/{n}/sums
   kStats,
+  kEvents,  // GET a stream of lines, POST as kOp
   kHealth,
   kMetrics,
   kOpenApi,
@@ -34,7 +35,7 @@ enum class HttpEndpoint : uint8_t {
 
 struct HttpTarget {
   HttpEndpoint endpoint = HttpEndpoint::kUnknown;
-  Op op = Op::kHello;    // kOp
+  Op op = Op::kHello;    // kOp, kEvents
   std::string id;        // kObject, kObjectData: decoded; may be no ObjectId
   std::string lease_id;  // kBlob, kSums: as it was written
   size_t blob = 0;

@@ -166,8 +166,8 @@ void AppendTiers(const std::vector<TierStats>& tiers, Families& families) {
   MetricFamily& state = families.Begin("packice_tier_state", "1 for the state that the tier is in.",
                                        MetricType::Gauge);
   for (const TierStats& tier : tiers) {
-    for (const TierState each :
-         {TierState::kOk, TierState::kSlow, TierState::kFull, TierState::kDown}) {
+    for (const TierState each : {TierState::kOk, TierState::kSlow, TierState::kFull,
+                                 TierState::kFailing, TierState::kDown}) {
       Families::Sample(state, {Label("tier", tier.name), Label("state", TierStateName(each))},
                        tier.state == each ? 1 : 0);
     }

@@ -10,7 +10,7 @@ namespace json {
 absl::Span<const absl::string_view> OpNames() {
   static constexpr absl::string_view kNames[] = {
       "hello",    "acquire", "seal", "discard", "release", "renew",
-      "relocate", "stat",    "list", "stats",   "batch",
+      "relocate", "stat",    "list", "stats",   "events",  "batch",
   };
   static_assert(std::size(kNames) == static_cast<size_t>(Op::kBatch) + 1);
   return kNames;

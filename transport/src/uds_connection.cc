@@ -43,6 +43,8 @@ struct UdsConnection::Pending {
   OperationId operation = OperationId::kNone;
   std::atomic<Turn> turn{kCalling};
   Answer answer;
+  // Ends a wait for events, which has no deadline of its own. Touched on the connection's thread.
+  absl::optional<asio::steady_timer> patience;
 
   static void Complete(const std::shared_ptr<Pending>& pending, Answer answer) {
     pending->answer = std::move(answer);
@@ -177,8 +179,12 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view l
     return nullptr;
   }
   const auto* acquire = absl::get_if<AcquireRequest>(&decoded.request->body);
-  const bool may_overtake =
-      !decoded.seq.empty() && acquire != nullptr && acquire->wait > absl::ZeroDuration();
+  const auto* events = absl::get_if<EventsRequest>(&decoded.request->body);
+  const absl::Duration wait = acquire != nullptr  ? acquire->wait
+                              : events != nullptr ? events->wait
+                                                  : absl::ZeroDuration();
+  const bool may_overtake = !decoded.seq.empty() && wait > absl::ZeroDuration();
+  const bool ends_by_timer = events != nullptr;
   auto pending = std::make_shared<Pending>();
   pending->connection = shared_from_this();
   pending->seq = std::move(decoded.seq);
@@ -190,12 +196,23 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view l
     return nullptr;
   }
   waiting_.insert(pending);
+  if (ends_by_timer) EndAfter(*pending, wait);
   // One that came in while everything is being ended waits for nothing.
-  if (draining_ || hung_up_) dispatcher_.peer().Cancel(pending->operation);
+  if (draining_ || hung_up_) dispatcher_.Cancel(pending->operation);
   return may_overtake ? nullptr : pending;
 }
 
+void UdsConnection::EndAfter(Pending& pending, absl::Duration wait) {
+  pending.patience.emplace(socket_.get_executor());
+  pending.patience->expires_after(absl::ToChronoMicroseconds(wait));
+  pending.patience->async_wait([this, self = shared_from_this(),
+                                operation = pending.operation](boost::system::error_code error) {
+    if (!error) dispatcher_.Cancel(operation);
+  });
+}
+
 void UdsConnection::Finished(const std::shared_ptr<Pending>& pending) {
+  pending->patience.reset();
   waiting_.erase(pending);
   if (draining_ && absl::holds_alternative<absl::Status>(pending->answer.reply)) {
     pending->answer.reply = MakeError(ErrorKind::kUnavailable, "the node is shutting down");
@@ -321,7 +338,7 @@ void UdsConnection::WatchForHangUp() {
 
 void UdsConnection::CancelWaits() {
   const auto waiting = waiting_;
-  for (const auto& pending : waiting) dispatcher_.peer().Cancel(pending->operation);
+  for (const auto& pending : waiting) dispatcher_.Cancel(pending->operation);
 }
 
 }  // namespace packice

@@ -55,6 +55,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   void RefuseLongLine();
   // Null when it was answered at once.
   std::shared_ptr<Pending> Begin(absl::string_view line);
+  void EndAfter(Pending& pending, absl::Duration wait);
   void Finished(const std::shared_ptr<Pending>& pending);
   void Queue(Answer answer, absl::string_view seq);
 

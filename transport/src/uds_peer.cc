@@ -474,6 +474,15 @@ void UdsPeer::NodeStats(Done<absl::StatusOr<StatsReply>> done) {
   impl_->Call(std::move(call));
 }
 
+void UdsPeer::Events(EventsRequest request, Done<absl::StatusOr<EventPage>> done) {
+  UdsChannel::Call call;
+  call.wait = request.wait;
+  call.request.op = Op::kEvents;
+  call.request.body = request;
+  call.answered = AnswerTo(std::move(done));
+  impl_->Call(std::move(call));
+}
+
 void UdsPeer::Gather(absl::FunctionRef<void()> calls) { impl_->Gather(calls); }
 
 void UdsPeer::Await(absl::FunctionRef<void()> calls, Latch& done) { impl_->Await(calls, done); }

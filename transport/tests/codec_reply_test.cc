@@ -209,6 +209,47 @@ TEST(CodecReply, StatsOfTiers) {
                               R"("coldest_age_seconds":null}],"connections":)"));
 }
 
+TEST(CodecReply, Events) {
+  EventPage page;
+  page.next = 9;
+  EventRecord& degraded = page.events.emplace_back();
+  degraded.sequence = 7;
+  degraded.time = absl::FromUnixMillis(1500);
+  degraded.kind = EventKind::kTierDegraded;
+  degraded.tier = "cold";
+  degraded.detail = "out of reach";
+  EventRecord& sealed = page.events.emplace_back(degraded);
+  sealed.sequence = 8;
+  sealed.kind = EventKind::kSealed;
+  sealed.tier.clear();
+  sealed.detail.clear();
+  sealed.object_id = *ObjectId::Parse("a\n");
+  sealed.operation = OperationId{3};
+  const std::string line = R"({"seq":8,"time":"1970-01-01T00:00:01.5Z","kind":"sealed",)"
+                           R"("object_id":"a\n","size":0,"operation":3})";
+  EXPECT_EQ(FormatReply(page),
+            R"({"events":[{"seq":7,"time":"1970-01-01T00:00:01.5Z","kind":"tier_degraded",)"
+            R"("tier":"cold","detail":"out of reach"},)" +
+                line + R"(],"next":9})");
+  std::string out;
+  AppendEventLine(sealed, out);
+  EXPECT_EQ(out, line + "\n");
+}
+
+// A node that is newer than its client may tell of what the client has no name for.
+TEST(CodecReply, EventsOfUnknownKindsAreLeftOut) {
+  Request asked;
+  asked.op = Op::kEvents;
+  const DecodedReply reply =
+      DecodeReply(R"({"events":[{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"polished"},)"
+                  R"({"seq":2,"time":"1970-01-01T00:00:00Z","kind":"sealed"}],"next":2})",
+                  asked);
+  ASSERT_THAT(reply.reply, IsOk());
+  const auto& page = absl::get<EventPage>(*reply.reply);
+  ASSERT_EQ(page.events.size(), 1u);
+  EXPECT_EQ(page.events[0].sequence, 2u);
+}
+
 TEST(CodecReply, BatchHasOneLine) {
   auto batch = std::make_unique<BatchReply>();
   batch->responses.push_back(ReleaseReply());
@@ -361,6 +402,9 @@ const BadReply kBad[] = {
     {"StatsEmpty", Op::kStats, "{}", R"("objects" is missing)"},
     {"StatsType", Op::kStats, R"({"objects":1,"hits":-1})", R"("hits" must be an integer)"},
     {"StatsLeases", Op::kStats, R"({"objects":1,"leases":{"read":"x"}})", R"("leases.read")"},
+    {"EventsNext", Op::kEvents, R"({"events":[]})", R"("next" is missing)"},
+    {"EventsTime", Op::kEvents, R"({"events":[{"seq":1,"kind":"read"}],"next":1})",
+     R"("events[0].time" is missing)"},
     {"InfoTiers", Op::kStat, Info(R"("sealed_at")", R"("tiers":[1],"sealed_at")"), R"("tiers")"},
     {"StatsTiers", Op::kStats, R"({"objects":1,"tiers":{}})", R"("tiers" must be a list)"},
     {"StatsTier", Op::kStats, R"({"objects":1,"tiers":[{}]})", R"("tiers[0].name" is missing)"},

@@ -3,6 +3,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "gmock/gmock.h"
@@ -113,10 +114,15 @@ class Maker {
 
   Request MakeRequest(Op op);
   Reply MakeReply(const Request& asked);
+  EventPage MakeEventPage();
 
  private:
   AcquireRequest MakeAcquire();
   SealRequest MakeSeal();
+  EventsRequest MakeEvents();
+  EventKind Kind() {
+    return static_cast<EventKind>(Below(static_cast<uint64_t>(kLastEventKind) + 1));
+  }
   GrantReply MakeGrant();
   StatsReply MakeStats();
   TierStats MakeTier();
@@ -151,6 +157,32 @@ SealRequest Maker::MakeSeal() {
   return seal;
 }
 
+EventsRequest Maker::MakeEvents() {
+  EventsRequest events;
+  if (Coin()) events.after = Size();
+  if (Coin()) events.limit = Below(EventsRequest::kMaxLimit + 1);
+  if (Coin()) events.kinds = EventKinds::None().With(Kind()).With(Kind());
+  if (Coin()) events.wait = Span();
+  return events;
+}
+
+EventPage Maker::MakeEventPage() {
+  EventPage page;
+  page.next = Size();
+  for (uint64_t i = Below(4); i > 0; --i) {
+    EventRecord& event = page.events.emplace_back();
+    event.sequence = Size();
+    event.time = When();
+    event.kind = Kind();
+    event.tier = Text(0, 20);
+    if (Coin()) event.object_id = Id();
+    event.size = Size();
+    event.operation = OperationId{Size()};
+    event.detail = Text(0, 100);
+  }
+  return page;
+}
+
 Request Maker::MakeRequest(Op op) {
   Request request;
   request.op = op;
@@ -183,10 +215,14 @@ Request Maker::MakeRequest(Op op) {
       break;
     case Op::kStats:
       break;
+    case Op::kEvents:
+      request.body = MakeEvents();
+      break;
     case Op::kBatch: {
       auto batch = std::make_unique<BatchRequest>();
       for (uint64_t i = Below(6); i > 0; --i) {
-        batch->requests.push_back(MakeRequest(static_cast<Op>(Below(9))));
+        batch->requests.push_back(
+            MakeRequest(static_cast<Op>(Below(static_cast<uint64_t>(Op::kBatch)))));
       }
       request.body = std::move(batch);
       break;
@@ -281,6 +317,8 @@ Reply Maker::MakeReply(const Request& asked) {
     }
     case Op::kStats:
       return MakeStats();
+    case Op::kEvents:
+      return MakeEventPage();
     case Op::kBatch: {
       auto reply = std::make_unique<BatchReply>();
       for (const auto& request : absl::get<std::unique_ptr<BatchRequest>>(asked.body)->requests) {
@@ -373,6 +411,37 @@ TEST(CodecRoundTripValues, Info) {
     EXPECT_EQ(got.sealed_at, sent.sealed_at);
     EXPECT_EQ(got.expires_at, sent.expires_at);
     EXPECT_EQ(got.tiers, sent.tiers);
+  }
+}
+
+TEST(CodecRoundTripValues, Events) {
+  Maker maker(9);
+  for (int i = 0; i < 500; ++i) {
+    const Request asked = maker.MakeRequest(Op::kEvents);
+    std::string line;
+    EncodeRequest(asked, line);
+    const DecodedRequest decoded = DecodeRequest(line);
+    ASSERT_THAT(decoded.request, IsOk()) << line;
+    const auto& sent = absl::get<EventsRequest>(asked.body);
+    const auto& got = absl::get<EventsRequest>(decoded.request->body);
+    EXPECT_EQ(got.after, sent.after);
+    EXPECT_EQ(got.limit, sent.limit);
+    EXPECT_EQ(got.kinds, sent.kinds);
+    EXPECT_EQ(got.wait, sent.wait);
+
+    const EventPage page = maker.MakeEventPage();
+    const DecodedReply reply = DecodeReply(FormatReply(page), asked);
+    ASSERT_THAT(reply.reply, IsOk());
+    const auto& read = absl::get<EventPage>(*reply.reply);
+    EXPECT_EQ(read.next, page.next);
+    ASSERT_EQ(read.events.size(), page.events.size());
+    for (size_t at = 0; at < page.events.size(); ++at) {
+      const EventRecord& a = page.events[at];
+      const EventRecord& b = read.events[at];
+      EXPECT_EQ(
+          std::tie(a.sequence, a.time, a.kind, a.tier, a.object_id, a.size, a.operation, a.detail),
+          std::tie(b.sequence, b.time, b.kind, b.tier, b.object_id, b.size, b.operation, b.detail));
+    }
   }
 }
 

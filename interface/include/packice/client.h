@@ -25,6 +25,7 @@
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "packice/core/error.h"
+#include "packice/core/event_ring.h"
 #include "packice/core/peer.h"
 
 namespace packice {
@@ -222,6 +223,12 @@ class Client {
   absl::StatusOr<ObjectHistory> History(absl::string_view id, size_t limit = 1000);
   absl::StatusOr<ListPage> List(const ListRequest& request = {});
   absl::StatusOr<NodeStats> Stats();
+
+  // What happened on the node, oldest first, a page of it; ask again with `after` set to the page's
+  // `next`. With `wait` the call blocks while there is nothing new, and answers an empty page then.
+  // `retention_gap` when the node has forgotten some of it, `invalid_argument` for an `after` of
+  // another run of the node, `unsupported` of one that keeps no events or is in this process.
+  absl::StatusOr<EventPage> Events(const EventsRequest& request = {});
 
  private:
   friend absl::StatusOr<std::unique_ptr<Client>> Connect(absl::string_view target,

@@ -70,6 +70,7 @@ int RunPackice(int argc, char** argv) {
   AddPut(app, run);
   AddGet(app, run);
   AddInspection(app, run);
+  AddEvents(app, run);
   AddRm(app, run);
   AddMv(app, run);
   AddCp(app, run);

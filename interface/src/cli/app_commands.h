@@ -15,6 +15,7 @@ void AddServe(CLI::App& app, Run& run);
 void AddPut(CLI::App& app, Run& run);
 void AddGet(CLI::App& app, Run& run);
 void AddInspection(CLI::App& app, Run& run);  // stat, ls, stats, history
+void AddEvents(CLI::App& app, Run& run);      // events, record
 void AddRm(CLI::App& app, Run& run);
 void AddMv(CLI::App& app, Run& run);
 void AddCp(CLI::App& app, Run& run);

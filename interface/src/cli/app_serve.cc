@@ -35,9 +35,7 @@ void AddNodeFlags(CLI::App& app, ServeArgs& args) {
   AddSize(app, "--capacity", args.capacity,
           "Bytes of all objects, of the hot ones where there are tiers; by default half of the "
           "memory that this process may use (mem), or nine tenths of the file system (fs)");
-  static const std::string lru = "lru";
-  app.add_option("--eviction", "Which object goes first when room is needed [lru]")
-      ->check(OneOf("--eviction", {lru}, {"s3fifo", "sieve", "gdsf", "fifo"}));
+  AddEviction(app, args.eviction);
   app.add_flag("--verify-reads", args.verify_reads,
                "fs: check an object's bytes whenever somebody acquires it");
   app.add_option("--token-file", args.token_file,
@@ -67,6 +65,10 @@ void AddNodeFlags(CLI::App& app, ServeArgs& args) {
   AddSeconds(app, "--stall-timeout", args.stall_timeout, false,
              "http: how long each 64 KiB of a body may take [30]");
   AddSeconds(app, "--grace", args.grace, true, "How long draining may take [10]");
+  app.add_option("--events", args.events,
+                 "How many events are kept for packice events and GET /events; 0: none")
+      ->check(CLI::Range(0, 10000000))
+      ->capture_default_str();
   app.add_option("-v,--verbosity", args.verbosity, "1: log every object's events")
       ->capture_default_str();
 }

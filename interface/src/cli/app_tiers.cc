@@ -139,6 +139,7 @@ absl::StatusOr<TierSpec> ReadTier(const Config& config, const ConfigTable& table
   CLI::Option* const data = app.add_option("--data", tier.data);
   CLI::Option* const verify = app.add_flag("--verify-reads", tier.verify_reads);
   CLI::Option* const capacity = AddCapacity(app, "--capacity", tier.capacity, "");
+  CLI::Option* const eviction = AddEviction(app, tier.eviction);
   const std::vector<CLI::Option*> moves = AddMoves(app, tier.moves);
   if (absl::Status status = ApplyTable(app, config, table); !status.ok()) return status;
 
@@ -165,8 +166,8 @@ absl::StatusOr<TierSpec> ReadTier(const Config& config, const ConfigTable& table
     return wrong(Find(table, remote),
                  "a node is /path, unix:/path, http://HOST:PORT or https://HOST:PORT");
   }
-  if (const ConfigEntry* entry = Find(table, {capacity}); entry != nullptr && is_remote) {
-    return wrong(entry, "a node elsewhere has a capacity of its own");
+  if (const ConfigEntry* entry = Find(table, {capacity, eviction}); entry != nullptr && is_remote) {
+    return wrong(entry, "a node elsewhere has one of its own");
   }
   const bool files = tier.kind == TierSpec::Kind::kFiles;
   if (const ConfigEntry* entry = Find(table, {data, verify}); entry != nullptr && !files) {
@@ -197,7 +198,7 @@ void AddTierFlags(CLI::App& app, ServeArgs& args) {
                   "Bytes of --cold fs; by default nine tenths of the file system"),
       app.add_option("--cold-token-file", args.cold_token_file,
                      "A file with the cold node's token, for http"),
-      app.add_option("--cold-ca,--cold-ca-file", args.cold_ca_file,
+      app.add_option("--cold-ca", args.cold_ca_file,
                      "Certificates to trust, for a cold node over https; by default the system's"),
   };
   for (CLI::Option* option : AddMoves(app, args.moves)) options.push_back(option);

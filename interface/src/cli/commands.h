@@ -26,6 +26,7 @@ struct ServeArgs {
   absl::optional<std::string> data;
   // Bytes, of the hot tier where there are tiers; nothing: a share of what there is.
   absl::optional<uint64_t> capacity;
+  EvictionSpec eviction;  // of every tier that is not another node
   bool verify_reads = false;
   std::string token_file;
   bool insecure = false;
@@ -58,6 +59,7 @@ struct ServeArgs {
   std::vector<TierSpec> tiers;  // the hottest first
 
   int verbosity = 0;
+  uint64_t events = 8192;  // kept for watching
 };
 absl::Status Serve(const ServeArgs& args);
 
@@ -134,6 +136,24 @@ struct StatsArgs {
   bool json = false;
 };
 absl::Status Stats(const StatsArgs& args);
+
+struct EventsArgs {
+  Target target;
+  bool follow = false;
+  absl::optional<uint64_t> after;  // sequence number
+  std::vector<std::string> kinds;  // empty: all but reads
+  std::string prefix;              // of ids
+  bool json = false;
+};
+absl::Status Events(const EventsArgs& args);
+
+struct RecordArgs {
+  Target target;
+  std::string output;  // a file or "-"
+  absl::Duration duration = absl::InfiniteDuration();
+  bool allow_gaps = false;
+};
+absl::Status Record(const RecordArgs& args);
 
 struct FsckArgs {
   std::string data;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "packice/peers/eviction_spec.h"
 
 namespace packice::cli {
 namespace {
@@ -83,12 +84,19 @@ std::string BashCompletion(const CLI::App& app) {
                     " ;;\n");
   }
   const std::string values =
-      "      'serve --impl') COMPREPLY=($(compgen -W 'mem fs' -- \"$cur\")); return ;;\n"
+      "      'serve --impl') COMPREPLY=($(compgen -W 'mem fs tiered' -- \"$cur\")); return ;;\n"
       "      'serve --transport') COMPREPLY=($(compgen -W 'uds http' -- \"$cur\")); return ;;\n"
-      "      'serve --eviction') COMPREPLY=($(compgen -W lru -- \"$cur\")); return ;;\n";
-  return absl::StrReplaceAll(
-      kScript,
-      {{"$COMMANDS", absl::StrJoin(commands, " ")}, {"$CASES", cases}, {"$VALUES", values}});
+      "      'serve --eviction') COMPREPLY=($(compgen -W '$POLICIES' -- \"$cur\")); return ;;\n"
+      "      'serve --hot') COMPREPLY=($(compgen -W 'mem fs' -- \"$cur\")); return ;;\n"
+      "      'serve --write-policy') COMPREPLY=($(compgen -W 'back through' -- \"$cur\")); return "
+      ";;\n";
+  const std::string policies = absl::StrJoin(
+      EvictionKinds(), " ",
+      [](std::string* out, EvictionKind kind) { absl::StrAppend(out, EvictionKindName(kind)); });
+  return absl::StrReplaceAll(kScript,
+                             {{"$COMMANDS", absl::StrJoin(commands, " ")},
+                              {"$CASES", cases},
+                              {"$VALUES", absl::StrReplaceAll(values, {{"$POLICIES", policies}})}});
 }
 
 }  // namespace packice::cli

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -81,13 +81,14 @@ absl::StatusOr<Config> ReadConfig(const std::string& file) {
   Config config;
   config.file = file;
   std::ifstream in(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (!in) {
+  std::ostringstream bytes;
+  if (in) bytes << in.rdbuf();
+  if (!in || !bytes) {
     return MakeError(
         ErrorKind::kInvalidArgument,
         absl::StrCat("cannot read the configuration file ", Printable(file), "; see --config"));
   }
-  const toml::parse_result parsed = toml::parse(text);
+  const toml::parse_result parsed = toml::parse(bytes.str());
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
     return Wrong(config, static_cast<int>(error.source().begin.line),

@@ -5,10 +5,17 @@
 
 namespace packice::cli {
 
-// Logs each event at verbosity 1, through glog. Thread-safe.
+// Logs each event but reads at verbosity 1, through glog, and passes it on. Thread-safe. `next`
+// outlives it.
 class EventLog final : public EventSink {
  public:
+  explicit EventLog(EventSink& next) : next_(next) {}
+
   void Publish(const Event& event) override;
+  bool WantsReads() const override { return next_.WantsReads(); }
+
+ private:
+  EventSink& next_;
 };
 
 }  // namespace packice::cli

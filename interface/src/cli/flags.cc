@@ -46,6 +46,26 @@ void AddData(CLI::App& app, std::string& directory) {
       ->capture_default_str();
 }
 
+CLI::Option* AddEviction(CLI::App& app, EvictionSpec& eviction) {
+  std::string names;
+  for (const EvictionKind kind : EvictionKinds()) {
+    absl::StrAppend(&names, names.empty() ? "" : ", ", EvictionKindName(kind));
+  }
+  return app
+      .add_option_function<std::string>(
+          "--eviction",
+          [&eviction](const std::string& text) {
+            const absl::StatusOr<EvictionSpec> parsed = ParseEvictionSpec(text);
+            if (!parsed.ok()) {
+              throw CLI::ValidationError("--eviction", std::string(parsed.status().message()));
+            }
+            eviction = *parsed;
+          },
+          absl::StrCat("Which object goes first when room is needed: ", names, " [",
+                       EvictionSpec().ToString(), "]"))
+      ->type_name("NAME[,key=value]");
+}
+
 CLI::Option* AddSizes(CLI::App& app, const std::string& name, std::vector<uint64_t>& sizes,
                       const std::string& what) {
   return app

@@ -14,6 +14,7 @@
 #include "cli/app_commands.h"
 #include "cli/target.h"
 #include "cli/text.h"
+#include "packice/peers/eviction_spec.h"
 
 namespace packice::cli {
 
@@ -42,6 +43,8 @@ void AddTarget(CLI::App& app, Target& target, const std::string& name);
 
 void AddJson(CLI::App& app, bool& json);
 void AddData(CLI::App& app, std::string& directory);
+
+CLI::Option* AddEviction(CLI::App& app, EvictionSpec& eviction);
 
 CLI::Option* AddSizes(CLI::App& app, const std::string& name, std::vector<uint64_t>& sizes,
                       const std::string& what);

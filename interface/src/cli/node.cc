@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "cli/token.h"
@@ -19,7 +20,8 @@ Node::~Node() = default;
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Start(const ServeArgs& args,
                                                   const std::vector<TierSpec>& tiers,
-                                                  EventSink& sink) {
+                                                  EventSink& sink,
+                                                  std::shared_ptr<EventRing> events) {
   const absl::StatusOr<std::string> description = DescribeTiers(tiers);
   if (!description.ok()) return description.status();
   LOG(INFO) << "packice " << PACKICE_VERSION << " starts: " << *description;
@@ -28,6 +30,7 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(const ServeArgs& args,
   if (!stack.ok()) return stack.status();
   node->stack_ = *std::move(stack);
   node->metrics_ = std::make_shared<NodeMetrics>();
+  node->events_ = std::move(events);
   if (absl::Status status = node->Listen(args); !status.ok()) return status;
   return node;
 }
@@ -51,6 +54,7 @@ absl::Status Node::ListenOnSocket(const ServeArgs& args) {
   options.max_connections = args.max_connections;
   options.version = PACKICE_VERSION;
   options.metrics = metrics_;
+  options.events = events_;
   options.log = LogWarning;
   auto server = UdsServer::Start(stack_->peer(), options);
   if (!server.ok()) return server.status();
@@ -84,6 +88,7 @@ absl::Status Node::ListenOnHttp(const ServeArgs& args) {
   options.stall_timeout = args.stall_timeout;
   options.version = PACKICE_VERSION;
   options.metrics = metrics_;
+  options.events = events_;
   options.log = LogWarning;
   auto server = HttpServer::Start(stack_->peer(), options);
   if (!server.ok()) return server.status();

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/peer_stack.h"
 #include "cli/tier_spec.h"
+#include "packice/core/event_ring.h"
 #include "packice/core/event_sink.h"
 #include "packice/transport/http_server.h"
 #include "packice/transport/node_metrics.h"
@@ -22,10 +23,12 @@ namespace packice::cli {
 class Node {
  public:
   // Serves when it returns. A durable node is recovered first, which blocks for that long. `sink`
-  // outlives the node. Errors are those of the peer and of the servers.
+  // outlives the node; `events`, which may be null, are what clients may watch. Errors are those of
+  // the peer and of the servers.
   static absl::StatusOr<std::unique_ptr<Node>> Start(const ServeArgs& args,
                                                      const std::vector<TierSpec>& tiers,
-                                                     EventSink& sink);
+                                                     EventSink& sink,
+                                                     std::shared_ptr<EventRing> events);
   ~Node();
 
   // "unix:/tmp/packice.sock http://127.0.0.1:8080", in the order that the transports were asked
@@ -45,6 +48,7 @@ class Node {
 
   std::unique_ptr<PeerStack> stack_;
   std::shared_ptr<NodeMetrics> metrics_;
+  std::shared_ptr<EventRing> events_;
   std::unique_ptr<UdsServer> uds_;
   std::unique_ptr<HttpServer> http_;
   std::string addresses_;

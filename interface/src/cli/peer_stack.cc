@@ -90,7 +90,8 @@ absl::Status PeerStack::Build(const std::vector<TierSpec>& tiers, EventSink& sin
   // own step: "cold" around "hot" makes "cold/hot".
   std::vector<EventSink*> around = {&sink};
   const auto named = [&](absl::string_view name, EventSink& outer) -> EventSink& {
-    return *sinks_.emplace_back(std::make_unique<TierEvents>(name, outer));
+    // Reads from cold are told by whoever sends them there: a remote tier could not.
+    return *sinks_.emplace_back(std::make_unique<TierEvents>(name, outer, name != "cold"));
   };
   for (size_t i = 1; i + 1 < count; ++i) around.push_back(&named("cold", *around.back()));
 
@@ -122,6 +123,7 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
   if (tier.kind == Kind::kMemory) {
     LocalPeerOptions options;
     options.capacity = room->bytes;
+    options.eviction = tier.eviction;
     options.events = &sink;
     options.log = log_;
     return MakeMemoryPeer(std::move(options));
@@ -129,6 +131,7 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
   FileSystemPeerOptions options;
   options.directory = tier.data;
   options.capacity = room->bytes;
+  options.eviction = tier.eviction;
   options.verify_reads = tier.verify_reads;
   options.events = &sink;
   options.log = log_;

@@ -42,10 +42,17 @@ absl::Status Serve(const ServeArgs& args) {
   StartLog(args.verbosity);
   const rlim_t descriptors = RaiseDescriptorLimit();
 
-  EventLog events;
-  // Publishing costs on every request; without a reader it is left out.
-  EventSink& sink = args.verbosity > 0 ? events : EventSink::Null();
-  absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(args, *tiers, sink);
+  std::shared_ptr<EventRing> events;
+  if (args.events > 0) {
+    EventRingOptions options;
+    options.capacity = args.events;
+    events = std::make_shared<EventRing>(options);
+  }
+  EventSink& kept = events != nullptr ? *events : EventSink::Null();
+  EventLog logged(kept);
+  // A log line costs on every request; without a reader it is left out.
+  EventSink& sink = args.verbosity > 0 ? logged : kept;
+  absl::StatusOr<std::unique_ptr<Node>> node = Node::Start(args, *tiers, sink, events);
   if (!node.ok()) return node.status();
 
   const std::string& addresses = (*node)->addresses();

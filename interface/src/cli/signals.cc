@@ -17,6 +17,13 @@ sigset_t Both() {
 // Not the default action, which does not reach a process that is a container's first.
 void ExitAtOnce(int number) { _exit(128 + number); }
 
+volatile sig_atomic_t stop_requested = 0;
+
+void NoteStop(int number) {
+  if (stop_requested != 0) ExitAtOnce(number);
+  stop_requested = 1;
+}
+
 }  // namespace
 
 StopSignals::StopSignals() {
@@ -37,5 +44,16 @@ int StopSignals::Wait() {
   pthread_sigmask(SIG_UNBLOCK, &both, nullptr);
   return number;
 }
+
+StopRequest::StopRequest() {
+  struct sigaction action = {};
+  action.sa_handler = NoteStop;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+bool StopRequest::made() const { return stop_requested != 0; }
 
 }  // namespace packice::cli

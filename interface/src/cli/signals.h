@@ -13,4 +13,12 @@ class StopSignals {
   int Wait();
 };
 
+// Notes that SIGINT or SIGTERM came, for a command that has something to finish first. One per
+// process. A second signal ends the process at once. SIGPIPE is ignored from here on.
+class StopRequest {
+ public:
+  StopRequest();
+  bool made() const;
+};
+
 }  // namespace packice::cli

@@ -1,5 +1,7 @@
 #include "cli/simulation.h"
 
+#include <time.h>
+
 #include <cstring>
 #include <limits>
 
@@ -11,7 +13,7 @@ namespace {
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 // So far ahead the loop fetches what a request will look at: the trace is known, and a simulation
 // should measure the policy, not the memory.
-constexpr size_t kAhead = 16;
+constexpr size_t kAhead = 12;
 
 // A policy asks for the time in order to tell of ages, which nobody asks here.
 class StillClock final : public Clock {
@@ -25,13 +27,22 @@ const Clock& Still() {
   return clock;
 }
 
+// Of this thread: what else the machine does at the time says nothing of a policy.
+absl::Duration ProcessorTime() {
+  timespec now = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return absl::DurationFromTimespec(now);
+}
+
 double Ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
 }  // namespace
 
-struct Simulation::Slot {
+// So placed that all but the id is in one line of the processor's cache.
+struct alignas(64) Simulation::Slot {
+  char gap[sizeof(ObjectId)] = {};
   EvictionEntry entry;
   uint32_t pins = 0;
   bool cached = false;
@@ -60,16 +71,16 @@ Simulation::~Simulation() = default;
 
 const SimulationResult& Simulation::Run() {
   const std::vector<uint32_t>& requests = trace_.requests;
-  const Instant start = Clock::System().Now();
+  const absl::Duration start = ProcessorTime();
   for (size_t i = 0; i < requests.size(); ++i) {
-    if (i + kAhead < requests.size()) {
+    if (i + 2 * kAhead < requests.size()) {
+      __builtin_prefetch(&slots_[requests[i + 2 * kAhead]].cached, 1);
       const Slot& slot = slots_[requests[i + kAhead]];
-      __builtin_prefetch(&slot, 1);
-      __builtin_prefetch(&slot.cached, 1);
+      if (!slot.cached) __builtin_prefetch(&slot, 1);  // the id, which a hit does not need
     }
     Request(requests[i]);
   }
-  result_.elapsed = Clock::System().Now() - start;
+  result_.elapsed = ProcessorTime() - start;
   return result_;
 }
 
@@ -82,7 +93,7 @@ bool Simulation::Request(uint32_t object) {
   if (!hit) {
     ++result_.misses;
     result_.missed_bytes += bytes;
-    if (MakeRoom(bytes)) {
+    if (MakeRoom(slot.entry)) {
       policy_->Insert(slot.entry);
       slot.cached = true;
       used_ += bytes;
@@ -102,7 +113,8 @@ bool Simulation::Request(uint32_t object) {
   return hit;
 }
 
-bool Simulation::MakeRoom(uint64_t bytes) {
+bool Simulation::MakeRoom(EvictionEntry& entry) {
+  const uint64_t bytes = entry.charged;
   if (bytes > options_.capacity) {
     ++result_.too_large;
     return false;
@@ -111,6 +123,7 @@ bool Simulation::MakeRoom(uint64_t bytes) {
     ++result_.all_pinned;
     return false;
   }
+  policy_->Expect(entry);
   while (used_ > options_.capacity - bytes) {
     // There is one: what is not pinned is more than what is wanted.
     Slot& slot = slots_[policy_->Evict()->incarnation];

@@ -2,10 +2,10 @@
 // a node tells them, without the objects.
 //
 // For each request: leases that end by now end. An object that is there is a hit: it is leased, if
-// leases are asked for, and the policy hears of the hit. Otherwise it is a miss, and victims go
-// until the object fits; then it is inserted, and leased. So the policy sees a new object only when
-// there is room for it. Not inserted is what is larger than the capacity, and what does not fit
-// beside what is pinned: then nothing is evicted for it in vain.
+// leases are asked for, and the policy hears of the hit. Otherwise it is a miss: the policy looks
+// for what it remembers of the object, victims go until the object fits, and then it is inserted,
+// and leased. Not inserted is what is larger than the capacity, and what does not fit beside what
+// is pinned: then nothing is evicted for it in vain.
 //
 // A node counts an object's pages and not its bytes in its capacity, and inserts an object at its
 // seal and not at its first request; otherwise this is what it does.
@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "cli/huge_page_allocator.h"
 #include "cli/trace.h"
 #include "packice/peers/eviction_spec.h"
 
@@ -39,7 +40,7 @@ struct SimulationResult {
   uint64_t too_large = 0;   // misses that were not inserted: larger than the capacity
   uint64_t all_pinned = 0;  // misses that were not inserted: no room beside what is pinned
   double pinned_share = 0;  // of the capacity, the mean over the requests
-  absl::Duration elapsed;   // of Run
+  absl::Duration elapsed;   // of Run, in processor time
 
   double RequestMissRatio() const;
   double ByteMissRatio() const;  // 0 where no bytes were requested
@@ -63,7 +64,7 @@ class Simulation {
  private:
   struct Slot;
 
-  bool MakeRoom(uint64_t bytes);
+  bool MakeRoom(EvictionEntry& entry);
   void Pin(Slot& slot);
   void Unpin(Slot& slot);
   void EndLeases();
@@ -71,7 +72,7 @@ class Simulation {
   const Trace& trace_;
   const SimulationOptions options_;
   const std::unique_ptr<EvictionPolicy> policy_;
-  std::vector<Slot> slots_;  // by the objects' numbers
+  std::vector<Slot, HugePageAllocator<Slot>> slots_;  // by the objects' numbers
   uint64_t used_ = 0;
   uint64_t pinned_ = 0;
   double pinned_sum_ = 0;

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "cli/target.h"
+#include "packice/peers/eviction_spec.h"
 #include "packice/peers/tiered_peer.h"
 
 namespace packice::cli {
@@ -34,6 +35,7 @@ struct TierSpec {
   Target target;                      // kRemote
   std::string data;                   // kFiles: its directory
   absl::optional<uint64_t> capacity;  // bytes; nothing: a share of what there is
+  EvictionSpec eviction;              // not of kRemote
   bool verify_reads = false;          // kFiles
   // Of no meaning in the coldest tier.
   TierMoves moves;

@@ -36,6 +36,7 @@ absl::StatusOr<TierSpec> OnlyTier(const ServeArgs& args) {
   }
   TierSpec tier;
   tier.capacity = args.capacity;
+  tier.eviction = args.eviction;
   tier.verify_reads = args.verify_reads;
   if (args.impl == "fs") {
     tier.kind = Kind::kFiles;
@@ -47,6 +48,7 @@ absl::StatusOr<TierSpec> OnlyTier(const ServeArgs& args) {
 absl::StatusOr<TierSpec> HotTier(const ServeArgs& args) {
   TierSpec hot;
   hot.moves = args.moves;
+  hot.eviction = args.eviction;
   if (args.capacity.has_value() && args.hot_capacity.has_value()) {
     return Invalid("--capacity and --hot-capacity are the same for tiers; leave one out");
   }
@@ -72,10 +74,11 @@ absl::StatusOr<TierSpec> ColdTier(const ServeArgs& args) {
     cold.kind = Kind::kFiles;
     cold.data = DataOf(args);
     cold.capacity = args.cold_capacity;
+    cold.eviction = args.eviction;
     cold.verify_reads = args.verify_reads;
     if (credentials) {
       return Invalid(
-          "--cold-token-file and --cold-ca-file are for a cold node over HTTP; name it with --cold "
+          "--cold-token-file and --cold-ca are for a cold node over HTTP; name it with --cold "
           "http://HOST:PORT, or leave them out");
     }
     return cold;

@@ -71,4 +71,8 @@ absl::StatusOr<ListPage> Client::List(const ListRequest& request) {
 
 absl::StatusOr<NodeStats> Client::Stats() { return connection_->Stats(); }
 
+absl::StatusOr<EventPage> Client::Events(const EventsRequest& request) {
+  return connection_->Events(request);
+}
+
 }  // namespace packice

@@ -11,13 +11,14 @@ namespace packice::sdk {
 std::shared_ptr<Connection> Connection::InProcess(std::shared_ptr<Peer> peer,
                                                   const ConnectOptions& options) {
   return std::shared_ptr<Connection>(
-      new Connection(std::make_unique<DirectPeer>(std::move(peer)), nullptr, options));
+      new Connection(std::make_unique<DirectPeer>(std::move(peer)), nullptr, nullptr, options));
 }
 
-Connection::Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats,
+Connection::Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats, EventsCall events,
                        const ConnectOptions& options)
     : peer_(std::move(peer)),
       node_stats_(std::move(node_stats)),
+      events_(std::move(events)),
       generation_(ForkGeneration()),
       descriptors_(options.max_open_descriptors, "open descriptors", "max_open_descriptors"),
       mappings_(options.max_mappings, "mappings", "max_mappings") {}
@@ -51,6 +52,17 @@ absl::StatusOr<NodeStats> Connection::Stats() {
                    .refused = reply->refused,
                    .descriptors = reply->descriptors,
                    .uptime = reply->uptime};
+}
+
+absl::StatusOr<EventPage> Connection::Events(const EventsRequest& request) {
+  if (absl::Status status = Check(); !status.ok()) return status;
+  if (events_ == nullptr) {
+    return MakeError(ErrorKind::kUnsupported,
+                     "a node in this process keeps no events; give its peer an EventSink");
+  }
+  using Answer = absl::StatusOr<EventPage>;
+  return blocking::Await<Answer>(*peer_,
+                                 [&](Done<Answer> done) { events_(request, std::move(done)); });
 }
 
 }  // namespace packice::sdk

@@ -18,15 +18,18 @@ namespace packice::sdk {
 // Thread-safe.
 class Connection {
  public:
-  // `Remote` is a Peer that can tell its node's statistics: UdsPeer, HttpPeer.
+  // `Remote` is a Peer that can tell its node's statistics and events: UdsPeer, HttpPeer.
   template <typename Remote>
   static std::shared_ptr<Connection> ToNode(std::unique_ptr<Remote> peer,
                                             const ConnectOptions& options) {
     NodeStatsCall node_stats = [remote = peer.get()](NodeStatsDone done) {
       remote->NodeStats(std::move(done));
     };
+    EventsCall events = [remote = peer.get()](const EventsRequest& request, EventsDone done) {
+      remote->Events(request, std::move(done));
+    };
     return std::shared_ptr<Connection>(
-        new Connection(std::move(peer), std::move(node_stats), options));
+        new Connection(std::move(peer), std::move(node_stats), std::move(events), options));
   }
   static std::shared_ptr<Connection> InProcess(std::shared_ptr<Peer> peer,
                                                const ConnectOptions& options);
@@ -39,6 +42,7 @@ class Connection {
   absl::Status Check() const;
 
   absl::StatusOr<NodeStats> Stats();
+  absl::StatusOr<EventPage> Events(const EventsRequest& request);
 
   // The node is another process. Blobs then are descriptors of this process, which count against
   // descriptors() and can be closed once they are mapped. Otherwise they belong to the peer.
@@ -49,11 +53,16 @@ class Connection {
  private:
   using NodeStatsDone = Done<absl::StatusOr<StatsReply>>;
   using NodeStatsCall = std::function<void(NodeStatsDone)>;
+  using EventsDone = Done<absl::StatusOr<EventPage>>;
+  using EventsCall = std::function<void(const EventsRequest&, EventsDone)>;
 
-  Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats, const ConnectOptions& options);
+  Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats, EventsCall events,
+             const ConnectOptions& options);
 
   std::unique_ptr<Peer> peer_;
-  const NodeStatsCall node_stats_;  // null where the node is in this process
+  // Null where the node is in this process.
+  const NodeStatsCall node_stats_;
+  const EventsCall events_;
   const uint64_t generation_;
   Quota descriptors_;
   Quota mappings_;

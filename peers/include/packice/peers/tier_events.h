@@ -1,4 +1,7 @@
-// Marks the events of a peer with the tier that it is.
+// The events of one tier of a node, marked with the tier's name on their way to the node's sink. Of
+// tiers within a tier the names add up: "cold/hot".
+//
+// Thread-safe. The sink outlives it, and it outlives the tier's peer.
 #pragma once
 
 #include <string>
@@ -9,28 +12,29 @@
 
 namespace packice {
 
-// Owned by whoever puts tiers together; outlives the peer that publishes to it, and is outlived by
-// `sink`. Thread-safe if `sink` is.
 class TierEvents final : public EventSink {
  public:
-  // An event without a tier is one of `name`, an event of "hot" one of "name/hot".
-  TierEvents(absl::string_view name, EventSink& sink) : name_(name), sink_(sink) {}
+  // A read is told by the tier that has the object. `tells_reads` off: this tier tells of none.
+  TierEvents(absl::string_view name, EventSink& sink, bool tells_reads = true)
+      : name_(name), sink_(sink), tells_reads_(tells_reads) {}
 
   void Publish(const Event& event) override {
-    Event named = event;
+    Event marked = event;
     if (event.tier.empty()) {
-      named.tier = name_;
-      return sink_.Publish(named);
+      marked.tier = name_;
+      return sink_.Publish(marked);
     }
-    const std::string path = absl::StrCat(name_, "/", event.tier);
-    named.tier = path;
-    sink_.Publish(named);
+    const std::string nested = absl::StrCat(name_, "/", event.tier);
+    marked.tier = nested;
+    sink_.Publish(marked);
   }
-  bool WantsReads() const override { return sink_.WantsReads(); }
+
+  bool WantsReads() const override { return tells_reads_ && sink_.WantsReads(); }
 
  private:
   const std::string name_;
   EventSink& sink_;
+  const bool tells_reads_;
 };
 
 }  // namespace packice

@@ -62,6 +62,9 @@ absl::StatusOr<ObjectId> ParseObjectId(absl::string_view json);
 // Any bytes as a JSON string; those that are not UTF-8 become U+FFFD.
 std::string FormatString(absl::string_view bytes);
 
+// An event as a line of a stream of events, newline included: what GET /events and --json print.
+void AppendEventLine(const EventRecord& event, std::string& out);
+
 // The reply as a JSON object, without seq and newline: what --json prints.
 std::string FormatReply(const Reply& reply);
 

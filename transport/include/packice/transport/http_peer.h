@@ -73,6 +73,9 @@ class HttpPeer final : public Peer {
 
   // The whole node's statistics, its connections and descriptors among them.
   void NodeStats(Done<absl::StatusOr<StatsReply>> done);
+  // What has happened on the node, of which a request may wait. Errors are those of
+  // EventRing::Read; `unsupported` of a node that keeps no events.
+  void Events(EventsRequest request, Done<absl::StatusOr<EventPage>> done);
   // What the node calls itself.
   HelloReply Hello() const;
 

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "packice/core/event_ring.h"
 #include "packice/core/peer.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
@@ -64,6 +65,8 @@ struct HttpServerOptions {
   std::string version = {};
   // Shared with the node's other transports. Null: the server has its own.
   std::shared_ptr<NodeMetrics> metrics = nullptr;
+  // What /events tells. Null: it is `unsupported`.
+  std::shared_ptr<EventRing> events = nullptr;
   // Told of what an operator should know, one line each, never with a token in it. Called from any
   // thread, at most once a second for each kind.
   std::function<void(absl::string_view)> log = [](absl::string_view) {};

@@ -17,6 +17,7 @@
 #include "absl/types/optional.h"
 #include "absl/types/variant.h"
 #include "packice/core/blob_descriptor.h"
+#include "packice/core/event_ring.h"
 #include "packice/core/peer.h"
 
 namespace packice {
@@ -37,6 +38,7 @@ enum class Op {
   kStat,
   kList,
   kStats,
+  kEvents,
   kBatch,
 };
 
@@ -62,7 +64,8 @@ struct Request {
   Op op = Op::kStats;
   // The alternative that belongs to `op`; LeaseRequest is for both discard and release.
   absl::variant<StatsRequest, HelloRequest, AcquireRequest, SealRequest, LeaseRequest, RenewRequest,
-                RelocateRequest, StatRequest, ListRequest, std::unique_ptr<BatchRequest>>
+                RelocateRequest, StatRequest, ListRequest, EventsRequest,
+                std::unique_ptr<BatchRequest>>
       body;
 };
 
@@ -132,7 +135,7 @@ struct BatchReply;
 // An answer: the reply that belongs to the request's op, or why there is none.
 using Reply = absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply,
                             ReleaseReply, RenewReply, RelocateReply, ObjectInfo, ListPage,
-                            StatsReply, std::unique_ptr<BatchReply>>;
+                            StatsReply, EventPage, std::unique_ptr<BatchReply>>;
 
 struct BatchReply {
   std::vector<Reply> responses;

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "packice/core/event_ring.h"
 #include "packice/core/identity.h"
 #include "packice/core/peer.h"
 #include "packice/transport/node_metrics.h"
@@ -26,6 +27,8 @@ struct UdsServerOptions {
   std::string path = "/tmp/packice.sock";
   // Shared with the node's other transports. Null: the server has its own.
   std::shared_ptr<NodeMetrics> metrics;
+  // What the events operation tells. Null: it is `unsupported`.
+  std::shared_ptr<EventRing> events;
   size_t threads = 2;
   // Further connections get `capacity` and are closed.
   size_t max_connections = 8192;
