@@ -26,7 +26,7 @@ std::vector<std::string> Lines(const std::string& text) {
 
 class CliEvents : public ::testing::TestWithParam<std::string> {
  protected:
-  CliEvents() : CliEvents({}) {}
+  CliEvents() : CliEvents(std::vector<std::string>()) {}
   explicit CliEvents(const std::vector<std::string>& more)
       : node_([&] {
           std::vector<std::string> flags = {"serve", "--transport", GetParam(), "--port",
@@ -134,6 +134,36 @@ TEST_P(CliEvents, RecordsIntoAFileForAWhile) {
   EXPECT_EQ(outcome.out, "0 requests recorded\n");
   std::ifstream in(file, std::ios::binary);
   EXPECT_EQ(in.get(), 0x1f) << "compressed, as its name says";
+}
+
+// What tiers copy between them nobody has asked for.
+class CliTieredEvents : public CliEvents {
+ protected:
+  CliTieredEvents()
+      : CliEvents({"--impl", "tiered", "--capacity", "64MiB", "--flush-after", "0.05", "--data",
+                   TieredData()}) {}
+
+  static std::string TieredData() {
+    static TempDir& dir = *new TempDir;
+    return dir / ("data-" + GetParam());
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Ways, CliTieredEvents, ::testing::Values("uds", "http"),
+                         [](const auto& test) { return test.param; });
+
+TEST_P(CliTieredEvents, CopiesAreToldAndAreNoRequests) {
+  Process record({"record", "-o", "-"}, Target());
+  EXPECT_EQ(record.FirstLine(), "time,obj_id,size");
+  Put("a");
+  std::string demoted;
+  for (int i = 0; i < 1000 && demoted.empty(); ++i) {
+    demoted = node_.Run({"events", "--kind", "demoted"}).out;
+  }
+  EXPECT_THAT(demoted, HasSubstr("demoted         hot  a  5 B"));
+  EXPECT_THAT(Lines(node_.Run({"events", "--kind", "sealed"}).out),
+              ElementsAre(HasSubstr("hot  a  5 B"), MatchesRegex(".*  cold  a  5 B.*  copy")));
+  record.Signal(SIGINT);
+  EXPECT_EQ(record.Wait().err, "1 request recorded\n");
 }
 
 class CliFewEvents : public CliEvents {

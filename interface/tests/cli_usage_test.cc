@@ -50,7 +50,8 @@ TEST(UsageTest, CompletionKnowsEveryCommand) {
   EXPECT_THAT(
       script.out,
       HasSubstr(
-          "serve put get stat ls stats history rm mv cp fsck bench simulate version completion"));
+          "serve put get stat ls stats history events record rm mv cp fsck bench simulate version "
+          "completion"));
   EXPECT_THAT(script.out, ContainsRegex("get\\) flags='[^']*--prefix[^']*' ids=1"));
 }
 
@@ -84,7 +85,7 @@ TEST(UsageTest, CompletionCompletes) {
   EXPECT_EQ(Completions(node, script, "packice rm", "models/"),
             R"(models/\$\(echo\ evil\)|models/a|models/b\ c|)")
       << "names of objects are never run";
-  EXPECT_EQ(Completions(node, script, "packice serve --impl", ""), "mem|fs|");
+  EXPECT_EQ(Completions(node, script, "packice serve --impl", ""), "mem|fs|tiered|");
 }
 
 TEST(BenchTest, MeasuresAndCleansUp) {

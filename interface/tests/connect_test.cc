@@ -34,6 +34,13 @@ TEST(ConnectTest, OtherTargetsAreToldApart) {
   EXPECT_THAT(Connect("unix:/nonexistent/packice.sock"), HasKind(ErrorKind::kUnavailable));
 }
 
+// Nobody publishes there.
+TEST(ConnectTest, ANodeInThisProcessKeepsNoEvents) {
+  auto client = Connect();
+  ASSERT_THAT(client, IsOk());
+  EXPECT_THAT((*client)->Events(), HasKind(ErrorKind::kUnsupported));
+}
+
 TEST(ConnectTest, PlainPathIsASocket) {
   TestNode node(Way::kSocket);
   ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Client> client, Connect(node.socket()));

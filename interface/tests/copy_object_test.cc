@@ -87,7 +87,9 @@ TEST_P(CopyObjectTest, FailuresAreThoseOfTheStepAndLeaveNothing) {
 
 TEST(CopyObjectRoomTest, TargetWithoutRoomKeepsNothing) {
   TestNode source(Way::kDirect);
-  TestNode target(Way::kSocket, {.capacity = 1000});
+  LocalPeerOptions options;
+  options.capacity = 1000;
+  TestNode target(Way::kSocket, options);
   const std::unique_ptr<Client> from = source.Connect();
   const std::unique_ptr<Client> to = target.Connect();
   ASSERT_THAT(from->Put("a", Pattern(2000)), IsOk());

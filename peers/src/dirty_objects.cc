@@ -12,6 +12,7 @@ bool DirtyObjects::Add(std::unique_ptr<DirtyObject> object) {
   if (!added) return false;
   it->second.object = std::move(object);
   it->second.position = queue_.insert(queue_.end(), raw);
+  if (raw->expires_at.has_value()) ends_.emplace(*raw->expires_at, raw->id());
   bytes_ += bytes;
   queued_bytes_ += bytes;
   return true;
@@ -34,9 +35,15 @@ std::unique_ptr<DirtyObject> DirtyObjects::Erase(const ObjectId& id) {
 
 DirtyObject* DirtyObjects::First() const { return queue_.empty() ? nullptr : queue_.front(); }
 
+DirtyObject* DirtyObjects::FirstToEnd() const {
+  return ends_.empty() ? nullptr : Find(ends_.begin()->second);
+}
+
 void DirtyObjects::Leave(Entry& entry, Place place) {
   if (entry.place == Place::kQueue) {
     queue_.erase(entry.position);
+    const DirtyObject& object = *entry.object;
+    if (object.expires_at.has_value()) ends_.erase({*object.expires_at, object.id()});
     queued_bytes_ -= entry.bytes;
   }
   entry.place = place;
@@ -55,6 +62,7 @@ void DirtyObjects::PutBack(DirtyObject& object) {
   if (entry.place == Place::kQueue) return;
   entry.place = Place::kQueue;
   entry.position = queue_.insert(queue_.begin(), &object);
+  if (object.expires_at.has_value()) ends_.emplace(*object.expires_at, object.id());
   queued_bytes_ += entry.bytes;
 }
 

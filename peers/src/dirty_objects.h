@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -51,6 +53,9 @@ class DirtyObjects {
   // Back to the front of the queue, from wherever it is.
   void PutBack(DirtyObject& object);
 
+  // The one in the queue whose own life ends first, or null.
+  DirtyObject* FirstToEnd() const;
+
   bool IsAside(const DirtyObject& object) const;
   size_t size() const { return objects_.size(); }
   uint64_t bytes() const { return bytes_; }
@@ -69,6 +74,8 @@ class DirtyObjects {
   void Leave(Entry& entry, Place place);
 
   absl::flat_hash_map<ObjectId, Entry> objects_;
+  // Of those in the queue.
+  absl::btree_set<std::pair<absl::Time, ObjectId>> ends_;
   std::list<DirtyObject*> queue_;
   uint64_t bytes_ = 0;
   uint64_t queued_bytes_ = 0;

@@ -166,6 +166,8 @@ absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request,
   }
   Finish(aftermath);
   if (!status.ok()) return status;
+  // Over before it began: who waited for it is answered now.
+  if (sealing.expires_at.has_value() && sealing.deadline <= clock_.Now()) RunDue();
   if (archive_ != nullptr && IsFull()) Trim();
   return Sealed{sealing.lease.object_id, sealing.object->size()};
 }

@@ -59,7 +59,9 @@ void QueuedPolicy::MarkExpected(EvictionEntry& entry) {
 }
 
 void QueuedPolicy::Pin(EvictionEntry& entry) {
-  entry.state.fetch_or(kPinned, std::memory_order_acq_rel);
+  const uint8_t state = entry.state.fetch_or(kPinned, std::memory_order_acq_rel);
+  // Evict has just chosen it, and may still be reading what the peer may change from now on.
+  if ((state & kOff) != 0) MutexLock lock(mutex_);
 }
 
 void QueuedPolicy::Unpin(EvictionEntry& entry) {

@@ -128,9 +128,30 @@ void TieredPeer::Engine::Discard(LeaseRequest request, Done<absl::Status> done) 
       return DiscardCold(std::move(request), *now, std::move(ended));
     }
     if (now.has_value() && now->sealed) {
-      return DiscardHot(std::move(request), *now, std::move(ended));
+      return DiscardIfCurrent(std::move(request), *std::move(now), std::move(ended));
     }
     hot_->Discard(std::move(request), std::move(ended));
+  });
+}
+
+// A lease may outlive its object, when the object's own life is over; what has its id since is none
+// of the lease's.
+void TieredPeer::Engine::DiscardIfCurrent(LeaseRequest request, TierRoute route,
+                                          Done<absl::Status> done) {
+  AcquireRequest look;
+  look.object_id = route.lease.object_id;
+  look.quiet = true;
+  look.session = session_;
+  hot_->Acquire(std::move(look), [this, request = std::move(request), route = std::move(route),
+                                  done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+    bool current = false;
+    if (grant.ok()) {
+      current = grant->lease.incarnation == route.lease.incarnation &&
+                grant->object->created_at() == route.object->created_at();
+      hot_->Release({grant->lease.id, session_, OperationId::kNone}, nullptr);
+    }
+    if (current) return DiscardHot(std::move(request), route, std::move(done));
+    hot_->Discard(std::move(request), std::move(done));
   });
 }
 
@@ -243,13 +264,17 @@ absl::Status TieredPeer::Engine::CarryOutDiscard(const ObjectId& id) {
 void TieredPeer::Engine::Relocate(RelocateRequest request, Done<absl::Status> done) {
   absl::optional<TierRoute> route = routes_.Find(request.lease_id);
   if (!route.has_value()) return hot_->Relocate(std::move(request), std::move(done));
-  const bool ours = IsTiersAffair(*route, request.session, clock_.Now()) &&
-                    route->lease.access == Access::kWrite && route->lease.object_id != request.to;
+  const bool ours =
+      IsTiersAffair(*route, request.session, clock_.Now()) && route->lease.access == Access::kWrite;
   if (!ours) {
     Peer& tier = route->tier == Tier::kHot ? *hot_ : *cold_;
     return tier.Relocate(std::move(request), std::move(done));
   }
   const ObjectId id = route->lease.object_id;
+  if (id == request.to) {
+    return std::move(done)(MakeError(ErrorKind::kAlreadyExists,
+                                     absl::StrCat("object ", id.ToQuoted(), " has that id")));
+  }
   affairs_.BeginChange(id, [this, id, request = std::move(request), route = *std::move(route),
                             done = std::move(done)]() mutable {
     executor_->Run([this, id, request = std::move(request), route = std::move(route),
@@ -321,21 +346,35 @@ absl::Status TieredPeer::Engine::RelocateFromHot(const RelocateRequest& request,
     return moved;
   }
   // Cold has it under its new id; hot's copy under the old one ends, and with it the lease.
-  blocking::Discard(*hot_, {request.lease_id, request.session, request.operation}).IgnoreError();
+  const absl::Status discarded =
+      blocking::Discard(*hot_, {request.lease_id, request.session, request.operation});
+  if (discarded.ok()) return absl::OkStatus();
+  // The lease was over just then; the copy must not stay under the old id.
+  AcquireRequest own;
+  own.access = Access::kWrite;
+  own.object_id = id;
+  own.quiet = true;
+  own.session = session_;
+  const absl::StatusOr<Grant> hot = blocking::Acquire(*hot_, std::move(own));
+  if (hot.ok()) {
+    blocking::Discard(*hot_, {hot->lease.id, session_, request.operation}).IgnoreError();
+  }
   return absl::OkStatus();
 }
 
 void TieredPeer::Engine::DropDirty(const ObjectId& id, const absl::Status& status) {
   std::unique_ptr<DirtyObject> dropped;
+  bool room_wanted;
   {
     MutexLock lock(mutex_);
     dropped = dirty_.Erase(id);
     if (dropped == nullptr) return;
+    room_wanted = !room_waiters_.empty();
     changed_.NotifyAll();
   }
   hot_->Release({dropped->pin.lease.id, session_, OperationId::kNone}, nullptr);
   for (auto& waiter : dropped->waiters) std::move(waiter)(status);
-  executor_->Run([this] { RetryCreates(); });
+  if (room_wanted) executor_->Run([this] { RetryCreates(); });
 }
 
 }  // namespace packice

@@ -59,6 +59,17 @@ void TieredPeer::Engine::CreateInTier(RoomWaiter creator) {
 
 void TieredPeer::Engine::CreateInCold(RoomWaiter creator) {
   const ObjectId id = creator.request.object_id;
+  if (!id.empty() && discards_->Contains(id)) {
+    // Before the new one is there, or the discard would take that.
+    return affairs_.BeginChange(id, [this, id, creator = std::move(creator)]() mutable {
+      executor_->Run([this, id, creator = std::move(creator)]() mutable {
+        absl::Status status = discards_->Contains(id) ? CarryOutDiscard(id) : absl::OkStatus();
+        EndAffair(id);
+        if (!status.ok()) return std::move(creator.done)(std::move(status));
+        CreateInCold(std::move(creator));
+      });
+    });
+  }
   const auto create = [this](RoomWaiter large) {
     AcquireRequest request = large.request;
     cold_->Acquire(std::move(request),
@@ -233,7 +244,10 @@ void TieredPeer::Engine::Adopt(const ObjectId& id, bool has_end, bool ask_cold,
   hot_->Acquire(std::move(request), [this, id, has_end, ask_cold,
                                      done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
     if (!grant.ok()) {
-      // Only its end can have come between.
+      // Only its end can have come between. If that is the end of its own life, all is well.
+      if (has_end && KindOf(grant.status()) == ErrorKind::kNotFound) {
+        return std::move(done)(absl::OkStatus());
+      }
       return std::move(done)(
           MakeError(ErrorKind::kLeaseExpired,
                     "the object was taken away while it was sealed; the lease is over"));

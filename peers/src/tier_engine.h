@@ -68,15 +68,31 @@ class TieredPeer::Engine {
     Instant deadline;
   };
 
+  // What a READ acquire asks for: less to keep than the request, in case hot misses.
+  struct ReadQuestion {
+    explicit ReadQuestion(const AcquireRequest& request);
+    AcquireRequest ToRequest(absl::Duration with_wait) const;
+
+    ObjectId id;
+    absl::optional<absl::Duration> ttl;
+    absl::Duration wait;
+    SessionId session;
+    OperationId operation;
+    bool quiet;
+  };
+
   // --- Reads.
 
   void Read(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
-  void ReadHot(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
-  void ReadCold(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
-  void ColdGranted(AcquireRequest request, Grant grant, Done<absl::StatusOr<Grant>> done);
+  // `first` asks the question without its wait.
+  void ReadHot(AcquireRequest first, ReadQuestion question, Done<absl::StatusOr<Grant>> done);
+  void HotMissed(ReadQuestion question, uint64_t gains, absl::StatusOr<Grant> grant,
+                 Done<absl::StatusOr<Grant>> done);
+  void ReadCold(ReadQuestion question, Done<absl::StatusOr<Grant>> done);
+  void ColdGranted(ReadQuestion question, Grant grant, Done<absl::StatusOr<Grant>> done);
   // Copies the object to hot, as far as it is worth it, and then lets the client have that copy:
   // for bytes that no process on this host can reach but through this one.
-  void ReadThroughHot(AcquireRequest request, Grant grant, Done<absl::StatusOr<Grant>> done);
+  void ReadThroughHot(ReadQuestion question, Grant grant, Done<absl::StatusOr<Grant>> done);
   bool MayPromote(const Object& object) const;
   // False when it cannot begin now. One that is `needed` begins however many there are.
   bool BeginPromotion(const ObjectId& id, bool needed);
@@ -105,6 +121,7 @@ class TieredPeer::Engine {
   void AcquireWrite(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
   void WriteCold(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
   void ColdWriteGranted(AcquireRequest request, Grant grant, Done<absl::StatusOr<Grant>> done);
+  void DiscardIfCurrent(LeaseRequest request, TierRoute route, Done<absl::Status> done);
   void DiscardHot(LeaseRequest request, const TierRoute& route, Done<absl::Status> done);
   void DiscardCold(LeaseRequest request, const TierRoute& route, Done<absl::Status> done);
   // Takes the object out of cold, or remembers to.
@@ -156,6 +173,8 @@ class TieredPeer::Engine {
   void Probe();
   void RetryDiscards();
   void CheckPace();
+  // Lets go of dirty objects whose own life is over.
+  void DropExpired();
   void OnHealth(TierState before, const TierHealth::View& after);
   void Publish(EventKind kind, OperationId operation, const ObjectId& id, uint64_t size,
                absl::string_view tier, absl::string_view detail = {}) const;

@@ -211,7 +211,8 @@ PeerStats TieredPeer::Engine::MergeStats(const PeerStats& hot, const PeerStats& 
   stats.hit_bytes = hot_tier.hit_bytes + cold_tier.hit_bytes;
   stats.misses = cold_tier.misses;
   stats.evictions = cold.evictions;  // out of hot alone nothing is lost
-  stats.expired_objects += cold.expired_objects;
+  // The copies of one object end together.
+  stats.expired_objects = std::max(hot.expired_objects, cold.expired_objects);
   stats.quarantined += cold.quarantined;
   stats.expired_leases += cold.expired_leases;
   stats.waiting += cold.waiting;

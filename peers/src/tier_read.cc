@@ -28,98 +28,129 @@ void TieredPeer::Engine::Acquire(AcquireRequest request, Done<absl::StatusOr<Gra
   }
 }
 
-void TieredPeer::Engine::Read(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
-  // What is being promoted hot does not have yet.
-  if (affairs_.IsPromoting(request.object_id)) return ReadCold(std::move(request), std::move(done));
-  ReadHot(std::move(request), std::move(done));
+TieredPeer::Engine::ReadQuestion::ReadQuestion(const AcquireRequest& request)
+    : id(request.object_id),
+      ttl(request.ttl),
+      wait(request.wait),
+      session(request.session),
+      operation(request.operation),
+      quiet(request.quiet) {}
+
+AcquireRequest TieredPeer::Engine::ReadQuestion::ToRequest(absl::Duration with_wait) const {
+  AcquireRequest request;
+  request.access = Access::kRead;
+  request.object_id = id;
+  request.ttl = ttl;
+  request.wait = with_wait;
+  request.quiet = quiet;
+  request.session = session;
+  request.operation = operation;
+  return request;
 }
 
-void TieredPeer::Engine::ReadHot(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
-  const uint64_t gains = hot_gains_.load();
-  AcquireRequest first = request;
-  first.wait = absl::ZeroDuration();
-  hot_->Acquire(std::move(first), [this, gains, request = std::move(request),
+void TieredPeer::Engine::Read(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+  ReadQuestion question(request);
+  // What is being promoted hot does not have yet.
+  if (affairs_.IsPromoting(question.id)) return ReadCold(std::move(question), std::move(done));
+  request.wait = absl::ZeroDuration();
+  ReadHot(std::move(request), std::move(question), std::move(done));
+}
+
+void TieredPeer::Engine::ReadHot(AcquireRequest first, ReadQuestion question,
+                                 Done<absl::StatusOr<Grant>> done) {
+  hot_->Acquire(std::move(first), [this, gains = hot_gains_.load(), question = std::move(question),
                                    done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
     if (grant.ok()) return std::move(done)(std::move(grant));
-    const ErrorKind kind = KindOf(grant.status());
-    if (kind == ErrorKind::kNotFound) return ReadCold(std::move(request), std::move(done));
-    if (kind != ErrorKind::kNotSealed) return std::move(done)(std::move(grant));
-    if (affairs_.IsPromoting(request.object_id)) {
-      return ReadCold(std::move(request), std::move(done));
-    }
-    if (hot_gains_.load() != gains) return ReadHot(std::move(request), std::move(done));
-    if (request.wait <= absl::ZeroDuration()) return std::move(done)(std::move(grant));
-    hot_->Acquire(request,
-                  [this, request, done = std::move(done)](absl::StatusOr<Grant> waited) mutable {
-                    if (waited.ok() || KindOf(waited.status()) != ErrorKind::kNotFound) {
-                      return std::move(done)(std::move(waited));
-                    }
-                    request.wait = absl::ZeroDuration();
-                    ReadCold(std::move(request), std::move(done));
-                  });
+    HotMissed(std::move(question), gains, std::move(grant), std::move(done));
   });
 }
 
-void TieredPeer::Engine::ReadCold(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
-  if (discards_->Contains(request.object_id)) {
-    misses_.fetch_add(request.quiet ? 0 : 1, std::memory_order_relaxed);
+void TieredPeer::Engine::HotMissed(ReadQuestion question, uint64_t gains,
+                                   absl::StatusOr<Grant> grant, Done<absl::StatusOr<Grant>> done) {
+  const ErrorKind kind = KindOf(grant.status());
+  if (kind == ErrorKind::kNotFound) return ReadCold(std::move(question), std::move(done));
+  if (kind != ErrorKind::kNotSealed) return std::move(done)(std::move(grant));
+  if (affairs_.IsPromoting(question.id)) return ReadCold(std::move(question), std::move(done));
+  if (hot_gains_.load() != gains) {
+    AcquireRequest again = question.ToRequest(absl::ZeroDuration());
+    return ReadHot(std::move(again), std::move(question), std::move(done));
+  }
+  if (question.wait <= absl::ZeroDuration()) return std::move(done)(std::move(grant));
+  AcquireRequest waiting = question.ToRequest(question.wait);
+  question.wait = absl::ZeroDuration();
+  hot_->Acquire(std::move(waiting), [this, question = std::move(question),
+                                     done = std::move(done)](absl::StatusOr<Grant> waited) mutable {
+    if (waited.ok() || KindOf(waited.status()) != ErrorKind::kNotFound) {
+      return std::move(done)(std::move(waited));
+    }
+    ReadCold(std::move(question), std::move(done));
+  });
+}
+
+void TieredPeer::Engine::ReadCold(ReadQuestion question, Done<absl::StatusOr<Grant>> done) {
+  const ObjectId& id = question.id;
+  if (discards_->Contains(id)) {
+    misses_.fetch_add(question.quiet ? 0 : 1, std::memory_order_relaxed);
     return std::move(done)(
-        MakeError(ErrorKind::kNotFound, absl::StrCat("no object ", request.object_id.ToQuoted())));
+        MakeError(ErrorKind::kNotFound, absl::StrCat("no object ", id.ToQuoted())));
   }
   if (health_.IsDown()) {
-    return std::move(done)(ColdIsDown(
-        absl::StrCat("object ", request.object_id.ToQuoted(), " is not in the hot tier")));
+    return std::move(done)(
+        ColdIsDown(absl::StrCat("object ", id.ToQuoted(), " is not in the hot tier")));
   }
-  const uint64_t gains = hot_gains_.load();
-  AcquireRequest copy = request;
-  cold_->Acquire(std::move(copy), [this, gains, request = std::move(request),
-                                   done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-    if (grant.ok()) return ColdGranted(std::move(request), *std::move(grant), std::move(done));
-    health_.Answered(grant.status());
-    if (KindOf(grant.status()) == ErrorKind::kNotFound) {
-      // It may have been promoted, and then gone from cold, between the two questions.
-      if (hot_gains_.load() != gains) return ReadHot(std::move(request), std::move(done));
-      misses_.fetch_add(request.quiet ? 0 : 1, std::memory_order_relaxed);
-    }
-    std::move(done)(std::move(grant));
-    Attend();
-  });
+  AcquireRequest request = question.ToRequest(question.wait);
+  cold_->Acquire(std::move(request),
+                 [this, gains = hot_gains_.load(), question = std::move(question),
+                  done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+                   if (grant.ok())
+                     return ColdGranted(std::move(question), *std::move(grant), std::move(done));
+                   health_.Answered(grant.status());
+                   if (KindOf(grant.status()) == ErrorKind::kNotFound) {
+                     // It may have been promoted, and then gone from cold, between the two
+                     // questions.
+                     if (hot_gains_.load() != gains) {
+                       AcquireRequest again = question.ToRequest(absl::ZeroDuration());
+                       return ReadHot(std::move(again), std::move(question), std::move(done));
+                     }
+                     misses_.fetch_add(question.quiet ? 0 : 1, std::memory_order_relaxed);
+                   }
+                   std::move(done)(std::move(grant));
+                   Attend();
+                 });
 }
 
-void TieredPeer::Engine::ColdGranted(AcquireRequest request, Grant grant,
+void TieredPeer::Engine::ColdGranted(ReadQuestion question, Grant grant,
                                      Done<absl::StatusOr<Grant>> done) {
   const Object& object = *grant.object;
   const bool worth = MayPromote(object);
   const bool reachable = IsReachable(object);
-  if (!request.quiet) {
+  if (!question.quiet) {
     const uint64_t size = object.size();
     cold_hits_.fetch_add(1, std::memory_order_relaxed);
     cold_hit_bytes_.fetch_add(size, std::memory_order_relaxed);
     if (events_.WantsReads()) {
-      Publish(EventKind::kRead, request.operation, request.object_id, size, "cold");
+      Publish(EventKind::kRead, question.operation, question.id, size, "cold");
     }
-    if (worth && reachable && history_.Read(request.object_id, clock_.Now())) {
-      BeginPromotion(request.object_id, /*needed=*/false);
+    if (worth && reachable && history_.Read(question.id, clock_.Now())) {
+      BeginPromotion(question.id, /*needed=*/false);
     }
   }
   routes_.Insert(TierRoute{Tier::kCold, grant.lease, grant.object});
   if (worth && !reachable) {
-    return ReadThroughHot(std::move(request), std::move(grant), std::move(done));
+    return ReadThroughHot(std::move(question), std::move(grant), std::move(done));
   }
   std::move(done)(std::move(grant));
 }
 
-void TieredPeer::Engine::ReadThroughHot(AcquireRequest request, Grant grant,
+void TieredPeer::Engine::ReadThroughHot(ReadQuestion question, Grant grant,
                                         Done<absl::StatusOr<Grant>> done) {
-  const ObjectId id = request.object_id;
+  const ObjectId id = question.id;
   BeginPromotion(id, /*needed=*/true);
-  affairs_.AfterPromotion(id, [this, request = std::move(request), grant = std::move(grant),
+  affairs_.AfterPromotion(id, [this, question = std::move(question), grant = std::move(grant),
                                done = std::move(done)]() mutable {
-    AcquireRequest again = std::move(request);
-    again.wait = absl::ZeroDuration();
+    AcquireRequest again = question.ToRequest(absl::ZeroDuration());
     again.quiet = true;  // counted as a hit of cold
-    const SessionId session = again.session;
-    hot_->Acquire(std::move(again), [this, session, grant = std::move(grant),
+    hot_->Acquire(std::move(again), [this, session = question.session, grant = std::move(grant),
                                      done = std::move(done)](absl::StatusOr<Grant> hots) mutable {
       // It may not have been worth it, or have failed: cold's own way is slower, but goes.
       if (!hots.ok()) return std::move(done)(std::move(grant));

@@ -150,8 +150,28 @@ Instant TieredPeer::Engine::RunDue() {
         NoRoom(MakeError(ErrorKind::kCapacity, "no room in the hot tier in time")));
   }
   if (check_routes) routes_.EraseExpired(now);
+  DropExpired();
   Pump();
   return NextDue();
+}
+
+void TieredPeer::Engine::DropExpired() {
+  while (true) {
+    ObjectId id;
+    {
+      MutexLock lock(mutex_);
+      const DirtyObject* const first = dirty_.FirstToEnd();
+      if (first == nullptr || *first->expires_at > clock_.WallTime()) return;
+      id = first->id();
+      // Whatever is being done to it will see that its time is over.
+      if (!affairs_.TryBegin(id, TierAffairs::Kind::kDemotion)) {
+        dirty_.PutAside(*dirty_.Find(id));
+        continue;
+      }
+    }
+    DropDirty(id, MakeError(ErrorKind::kNotFound, "the object has expired"));
+    EndAffair(id);
+  }
 }
 
 Instant TieredPeer::Engine::NextDue() const {
@@ -166,6 +186,9 @@ Instant TieredPeer::Engine::NextDue() const {
     const bool wanted = WantsDemotion(*dirty, dirty->since);
     next = std::min(next,
                     wanted ? next_move : std::max(next_move, dirty->since + options_.flush_after));
+  }
+  if (const DirtyObject* const ends = dirty_.FirstToEnd()) {
+    next = std::min(next, clock_.Now() + (*ends->expires_at - clock_.WallTime()));
   }
   if (!room_waiters_.empty()) next = std::min(next, room_waiters_.front().deadline);
   if (!slow_) {

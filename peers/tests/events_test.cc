@@ -205,6 +205,20 @@ TEST_F(EventsTest, ACreateThatWaitedTellsItsOwnOperation) {
                           Told(EventKind::kCreated, 12)));
 }
 
+TEST_F(EventsTest, ReadsAreToldToWhoWantsThem) {
+  ASSERT_THAT(Put("a", 5), IsOk());
+  events_.Clear();
+  events_.WantReads();
+  ASSERT_THAT(Acquire(Request(Access::kRead, "a", 11)), IsOk());
+  AcquireRequest quiet = Request(Access::kRead, "a", 12);
+  quiet.quiet = true;
+  ASSERT_THAT(Acquire(quiet), IsOk());
+  ASSERT_THAT(Acquire(Request(Access::kRead, "b", 13)), HasKind(ErrorKind::kNotFound));
+  EXPECT_THAT(ToldOf("a"), ElementsAre(Told(EventKind::kRead, 11)));
+  EXPECT_EQ(events_.events().size(), 1u);
+  EXPECT_EQ(events_.events()[0].size, 5u);
+}
+
 TEST_F(EventsTest, ReadsAreNotTold) {
   ASSERT_THAT(Put("a", 5), IsOk());
   events_.Clear();

@@ -50,7 +50,13 @@ class EvictionThreadsTest : public testing::TestWithParam<std::string> {
   }
 
   void Acquire(Slot& slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(slot.mutex) {
-    if (slot.leases++ == 0) policy_->Pin(slot.entry);
+    if (slot.leases++ == 0) {
+      policy_->Pin(slot.entry);
+      // As an object does that is given another id.
+      const std::string number(slot.entry.id.bytes().substr(0, slot.entry.id.bytes().find('/')));
+      slot.entry.id = *ObjectId::Parse(
+          absl::StrCat(number, "/which is long enough not to fit/", next_incarnation_.load()));
+    }
     policy_->Hit(slot.entry);
   }
 

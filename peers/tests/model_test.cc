@@ -164,6 +164,7 @@ class Comparison {
     if (Chance(40)) request.ttl = AnyTime();
     if (Chance(40)) request.wait = AnyTime();
     if (Chance(1)) request.ttl = absl::ZeroDuration();
+    request.quiet = Chance(20);
 
     Acquiring acquiring;
     acquiring.name = absl::StrCat("#", operations_);
@@ -172,7 +173,7 @@ class Comparison {
                      " sizes ", absl::StrJoin(request.blob_sizes, "+"), " object_ttl ",
                      absl::FormatDuration(request.object_ttl.value_or(absl::ZeroDuration())),
                      " ttl ", absl::FormatDuration(request.ttl.value_or(absl::ZeroDuration())),
-                     " wait ", absl::FormatDuration(request.wait)));
+                     " wait ", absl::FormatDuration(request.wait), request.quiet ? " quiet" : ""));
     if (request.wait > absl::ZeroDuration()) deadlines_.insert(clock_.Now() + request.wait);
     acquiring.request = request;
     plain_->Acquire(request, acquiring.plain.Callback());
@@ -189,8 +190,14 @@ class Comparison {
     if (Chance(5)) request.size = Below(2 * kCapacity);
     request.metadata = AnyMetadata();
     request.session = SessionOf(*pair);
+    absl::optional<absl::Duration> life = pair->object_ttl;
+    if (Chance(10)) {
+      life = Chance(20) ? -AnyTime() : AnyTime();
+      request.expires_at = clock_.WallTime() + *life;
+    }
     Log(absl::StrCat("seal ", pair->name, " size ",
-                     request.size ? absl::StrCat(*request.size) : "-"));
+                     request.size ? absl::StrCat(*request.size) : "-", " life ",
+                     absl::FormatDuration(life.value_or(absl::ZeroDuration()))));
     request.lease_id = pair->plain;
     const absl::StatusOr<Sealed> plain = blocking::Seal(*plain_, request);
     request.lease_id = pair->local;
@@ -200,7 +207,7 @@ class Comparison {
       Same("sealed", absl::StrCat(plain->object_id.bytes(), plain->size),
            absl::StrCat(local->object_id.bytes(), local->size));
     }
-    if (plain.ok() && pair->object_ttl) deadlines_.insert(clock_.Now() + *pair->object_ttl);
+    if (plain.ok() && life) deadlines_.insert(clock_.Now() + std::max(absl::ZeroDuration(), *life));
     Collect();
   }
 

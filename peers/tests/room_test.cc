@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -66,6 +67,9 @@ class RoomTest : public testing::Test {
     options.background_reaper = false;
     options.clock = &clock_;
     options.random = &random_;
+    options.describe_session = [](SessionId session) {
+      return absl::StrCat("holder ", static_cast<uint64_t>(session));
+    };
     peer_ = std::make_unique<LocalPeer>(std::make_unique<MemoryBlobStore>(),
                                         std::make_unique<MemoryLeaseTable>(clock_),
                                         std::make_unique<StoppablePolicy>(stop_), options);
@@ -110,6 +114,38 @@ class RoomTest : public testing::Test {
   FakeRandom random_;
   std::unique_ptr<LocalPeer> peer_;
 };
+
+// --- Who holds the room.
+
+TEST_F(RoomTest, WithoutRoomACreateIsToldWhoHoldsIt) {
+  const auto hold = [this](Access access, absl::string_view id, uint64_t session) {
+    AcquireRequest request = Request(access, id);
+    request.session = SessionId{session};
+    return blocking::Acquire(*peer_, request).status();
+  };
+  ASSERT_THAT(Put("a", 300), IsOk());
+  ASSERT_THAT(Put("b", 200), IsOk());
+  ASSERT_THAT(Put("c", 100), IsOk());
+  for (int i = 0; i < 3; ++i) ASSERT_THAT(hold(Access::kRead, "c", 7), IsOk());
+  ASSERT_THAT(hold(Access::kRead, "b", 7), IsOk());
+  ASSERT_THAT(hold(Access::kRead, "a", 8), IsOk());
+  ASSERT_THAT(hold(Access::kRead, "b", 8), IsOk());
+  ASSERT_THAT(Create("d", 350), IsOk());
+  const absl::Status status = Create("e", 100).status();
+  EXPECT_THAT(status, HasKind(ErrorKind::kCapacity));
+  EXPECT_EQ(status.message(),
+            "no room for 100 bytes: 950 of 1000 are taken, and nothing may be evicted; 600 are "
+            "leased by 6 leases, 350 are being written; the most, 500, are held by holder 8; "
+            "release some or raise the capacity");
+}
+
+TEST_F(RoomTest, LeasesWithATtlAreNobodysConnection) {
+  AcquireRequest request = CreateRequest("a", 1000);
+  request.ttl = absl::Seconds(10);
+  ASSERT_THAT(blocking::Acquire(*peer_, request), IsOk());
+  EXPECT_THAT(Create("b", 1).status().message(),
+              testing::HasSubstr("the most, 1000, are held by leases with a TTL"));
+}
 
 TEST_F(RoomTest, ACreateThatCannotSucceedEvictsNothing) {
   ASSERT_THAT(Put("leased", 500), IsOk());

@@ -20,10 +20,10 @@ std::string Tell(const absl::StatusOr<T>& answer) {
 
 inline std::string Tell(const PeerStats& stats) {
   return absl::StrCat("objects ", stats.objects, " creating ", stats.creating, " bytes ",
-                      stats.bytes, " of ", stats.capacity.value_or(0), " hits ", stats.hits,
-                      " misses ", stats.misses, " evictions ", stats.evictions, " expired ",
-                      stats.expired_objects, "+", stats.expired_leases, " waiting ", stats.waiting,
-                      " leases ", stats.read_leases, "+", stats.create_leases, "+",
+                      stats.bytes, " of ", stats.capacity.value_or(0), " hits ", stats.hits, "/",
+                      stats.hit_bytes, " misses ", stats.misses, " evictions ", stats.evictions,
+                      " expired ", stats.expired_objects, "+", stats.expired_leases, " waiting ",
+                      stats.waiting, " leases ", stats.read_leases, "+", stats.create_leases, "+",
                       stats.write_leases);
 }
 

@@ -96,6 +96,7 @@ class TieredPeerUnderTest final : public PeerUnderTest {
 PeerParam Tiered(const std::string& name, Cold cold, WritePolicy policy) {
   PeerParam param;
   param.name = name;
+  param.one_copy = false;
   param.make = [cold, policy](const PeerOptions& options) {
     return std::make_unique<TieredPeerUnderTest>(options, cold, policy);
   };

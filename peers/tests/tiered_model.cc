@@ -17,6 +17,9 @@ std::string Tell(const absl::Status& status) {
   return status.ok() ? "ok" : absl::StrCat(InfoOf(KindOf(status)).name, ": ", status.message());
 }
 
+// Of objects that are larger than hot.
+ObjectId LargeId() { return *ObjectId::Parse("large"); }
+
 }  // namespace
 
 // Hears of demotions.
@@ -160,7 +163,16 @@ std::string TieredModel::log() const { return absl::StrJoin(log_, "\n  "); }
 void TieredModel::Log(std::string line) { log_.push_back(std::move(line)); }
 void TieredModel::Wrong(std::string what) {
   Log(absl::StrCat("WRONG ", what));
-  if (wrong_.empty()) wrong_ = std::move(what);
+  if (!wrong_.empty()) return;
+  wrong_ = std::move(what);
+  for (const FaultyPeer* tier : {hot_faults_, cold_faults_}) {
+    if (tier == nullptr || tiered_ == nullptr) continue;
+    std::vector<std::string> calls = tier->log();
+    calls.erase(calls.begin(),
+                calls.end() - static_cast<ptrdiff_t>(std::min<size_t>(60, calls.size())));
+    Log(absl::StrCat(tier == hot_faults_ ? "hot" : "cold",
+                     " was asked: ", absl::StrJoin(calls, ", ")));
+  }
 }
 
 void TieredModel::Step() {
@@ -203,7 +215,7 @@ void TieredModel::ClientStep() {
 TieredModel::Asked& TieredModel::Ask(Asked::What what, std::string name) {
   Asked& asked = asked_.emplace_back();
   asked.what = what;
-  asked.at = now_;
+  asked.at = ++now_;
   asked.calm = calm_ && !wrong_things_;
   asked.faults = faults_;
   asked.name = absl::StrCat("#", now_, " ", name);
@@ -215,7 +227,7 @@ void TieredModel::Acquire(Access access) {
   if (held_.size() > 12) return Release(Below(held_.size()));
   AcquireRequest request;
   request.access = access;
-  request.object_id = AnyId();
+  request.object_id = Chance(5) ? LargeId() : AnyId();
   request.session = AnySession();
   if (Chance(20)) request.ttl = absl::Milliseconds(1 + Below(20000));
   if (Chance(30)) request.wait = absl::Milliseconds(1 + Below(4000));
@@ -225,7 +237,8 @@ void TieredModel::Acquire(Access access) {
     made->stamp = ++stamps_;
     made->id = request.object_id;
     request.metadata.Set("stamp", absl::StrCat(made->stamp));
-    request.blob_sizes = {Chance(5) ? kHotCapacity + Below(500) : Below(900)};
+    const bool large = request.object_id == LargeId();
+    request.blob_sizes = {large ? kHotCapacity + 1 + Below(500) : Below(900)};
     if (Chance(20)) made->ttl = request.object_ttl = absl::Milliseconds(1 + Below(15000));
     // What is larger than hot is created in cold.
     made->durable = request.blob_sizes[0] > kHotCapacity;
@@ -246,6 +259,7 @@ void TieredModel::Seal(Held& held) {
   asked.made = &made;
   if (made.ttl && !made.asked) made.ends_earliest = clock_.WallTime() + *made.ttl;
   made.asked = true;
+  ++made.seals;
   if (made.state == Made::State::kCreating) made.state = Made::State::kPossible;
   SealRequest request;
   request.lease_id = held.grant.lease.id;
@@ -259,7 +273,11 @@ void TieredModel::Discard(Held& held) {
   asked.made = held.made;
   const ObjectId id = held.grant.lease.object_id;
   for (Made& made : made_) {
-    const bool taken = &made == held.made || (held.made->asked && made.asked && made.IsOf(id));
+    // Besides its own object that may take an older one which it hides.
+    const bool taken =
+        &made == held.made ||
+        (held.made->asked && held.made->state != Made::State::kGone && !HasEnded(*held.made) &&
+         made.asked && made.id == id && made.moving_to.empty() && made.stamp < held.made->stamp);
     if (!taken || made.state == Made::State::kGone) continue;
     ++made.doubts;
     asked.doubted.push_back(&made);
@@ -275,6 +293,7 @@ void TieredModel::Relocate(Held& held) {
                                                           made.id.bytes(), " to ", to.bytes()));
   asked.made = &made;
   asked.doubted = {&made};
+  asked.lease_has_ttl = held.grant.lease.ttl != absl::InfiniteDuration();
   ++made.doubts;
   made.moving_to = to;
   RelocateRequest request;

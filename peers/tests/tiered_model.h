@@ -57,7 +57,8 @@ class TieredModel {
     ObjectId id;
     ObjectId moving_to;  // a Relocate is asked for, and not answered
     State state = State::kCreating;
-    bool asked = false;    // a Seal was
+    bool asked = false;  // a Seal was
+    int seals = 0;
     bool durable = false;  // once sealed
     int doubts = 0;        // discards and relocates that may have happened
     uint64_t certain_since = 0;
@@ -66,7 +67,14 @@ class TieredModel {
     absl::Time ends_earliest = absl::InfiniteFuture();
     absl::Time ends_latest = absl::InfiniteFuture();
 
+    ObjectId left;  // the id it had before
+    uint64_t left_since = 0;
+
     bool IsOf(const ObjectId& wanted) const { return id == wanted || moving_to == wanted; }
+    // Or was, at some time since.
+    bool WasOf(const ObjectId& wanted, uint64_t since) const {
+      return IsOf(wanted) || (left == wanted && left_since >= since);
+    }
   };
 
  private:
@@ -88,7 +96,7 @@ class TieredModel {
     Pending<absl::Status> done;
     Made* made = nullptr;
     std::vector<Made*> doubted;  // whom it takes away when it succeeds
-    bool was_certain = false;
+    bool lease_has_ttl = false;
     uint64_t at = 0;      // when, in steps
     bool calm = false;    // nothing was wrong then
     uint64_t faults = 0;  // so far

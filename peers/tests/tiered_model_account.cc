@@ -3,6 +3,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "packice/core/blocking.h"
 #include "tiered_model.h"
 
@@ -30,6 +31,7 @@ using State = TieredModel::Made::State;
 void TieredModel::Collect() {
   const bool watching = std::exchange(watching_, false);
   for (auto it = asked_.begin(); it != asked_.end() && wrong_.empty();) {
+    ++now_;
     it = CollectOne(*it) ? asked_.erase(it) : std::next(it);
   }
   watching_ = watching;
@@ -97,7 +99,7 @@ void TieredModel::Refused(Asked& asked, const absl::Status& status) {
   }
   if (KindOf(status) == ErrorKind::kAlreadyExists) {
     for (const Made& made : made_) {
-      if (made.IsOf(id) && made.asked &&
+      if (made.WasOf(id, asked.at) && made.asked &&
           (made.state != State::kGone || made.gone_since >= asked.at)) {
         return;
       }
@@ -124,7 +126,7 @@ void TieredModel::Granted(Asked& asked, const Grant& grant) {
   if (made->state == State::kGone && made->gone_since < asked.at) {
     return Wrong(absl::StrCat("object ", stamp, " is gone for good, and came back"));
   }
-  if (made->state != State::kGone && !made->IsOf(id)) {
+  if (made->state != State::kGone && !made->WasOf(id, asked.at)) {
     return Wrong(absl::StrCat("object ", stamp, " has another id"));
   }
   const Made* there = CertainSince(id, asked.at);
@@ -174,7 +176,7 @@ void TieredModel::SealAnswered(Asked& asked, const absl::StatusOr<Sealed>& seale
   }
   if (IsOneOf(sealed.status(), {ErrorKind::kLeaseExpired, ErrorKind::kBusy})) return;
   if (made.state == State::kGone || made.doubts > 0) return;
-  if (KindOf(sealed.status()) == ErrorKind::kAlreadyExists && made.certain_since > 0) return;
+  if (KindOf(sealed.status()) == ErrorKind::kAlreadyExists && made.seals > 1) return;
   // Another of its id may have been made while cold was out of reach.
   if (KindOf(sealed.status()) == ErrorKind::kAlreadyExists && faults_ > 0) return;
   if (Undisturbed(asked) && !HasEnded(made)) {
@@ -199,16 +201,22 @@ void TieredModel::Answered(Asked& asked, const absl::Status& status) {
   if (status.ok() && relocate) {
     Made& made = *asked.made;
     --made.doubts;
-    made.id = std::exchange(made.moving_to, ObjectId());
+    made.left = std::exchange(made.id, std::exchange(made.moving_to, ObjectId()));
+    // Where the lease ends in the middle, and somebody waits for one, the hot copy may stay.
+    const bool strays = !Undisturbed(asked) || asked.lease_has_ttl;
+    made.left_since = strays ? ~uint64_t{0} : now_;
     if (made.state == State::kCertain) made.certain_since = now_;
     made.durable = true;
     return;
   }
   for (Made* made : asked.doubted) {
-    if (status.ok()) {
+    if (status.ok() && !made->moving_to.empty()) {
+      made->state = State::kPossible;  // it may have moved, and be there under its new id
+    } else if (status.ok()) {
       SetGone(*made);
     } else if (!unknown) {
-      --made->doubts;
+      // Of a Discard whose lease ended on its way cold may have heard.
+      if (KindOf(status) != ErrorKind::kLeaseExpired) --made->doubts;
       if (relocate) made->moving_to = ObjectId();
     }
   }
@@ -228,6 +236,7 @@ void TieredModel::SetGone(Made& made) {
   if (made.state == State::kGone) return;
   made.state = State::kGone;
   made.gone_since = now_;
+  if (made.asked) Log(absl::StrCat("    ", made.stamp, " is gone for good"));
 }
 
 bool TieredModel::HasEnded(const Made& made) const {
@@ -243,7 +252,7 @@ void TieredModel::Settle() {
     calm_ = false;
   } else {
     const absl::StatusOr<PeerStats> stats = blocking::Stats(*tiered_);
-    calm_ = stats.ok() && stats->tiers[1].state == TierState::kOk;
+    calm_ = stats.ok() && stats->tiers[1].state != TierState::kDown;
   }
   const uint64_t bytes = blocking::Stats(*hot_)->bytes;
   if (bytes > kHotCapacity) Wrong(absl::StrCat("hot has ", bytes, " bytes"));
@@ -312,7 +321,8 @@ void TieredModel::Look() {
       const uint64_t stamp = StampOf(info.metadata);
       for (const Made& made : made_) {
         if (made.stamp == stamp && made.state == State::kGone && made.asked) {
-          Wrong(absl::StrCat("object ", stamp, " is gone, and listed"));
+          Wrong(absl::StrCat("object ", stamp, " is gone, and listed in ",
+                             absl::StrJoin(info.tiers, "+")));
         }
       }
     }

@@ -53,7 +53,7 @@ void Walk(TieredModel::Kind kind, std::initializer_list<const char*> expected) {
   std::map<std::string, int> counts;
   for (uint64_t seed = first; seed <= last; ++seed) {
     current_seed = seed;
-    alarm(60);
+    alarm(20);
     TieredModel model(seed, kind);
     const std::string wrong = model.Run(kSteps);
     ASSERT_EQ(wrong, "") << "PACKICE_MODEL_SEED=" << seed << "\n  " << model.log();

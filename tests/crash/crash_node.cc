@@ -63,9 +63,18 @@ std::vector<std::string> CrashNode::WithLog(std::vector<std::string> command) co
 }
 
 void CrashNode::StartOnly() {
-  std::vector<std::string> command = {
-      Packice(),  "serve",  "--impl",      "fs",   "--data", data(), "--transport", "uds",
-      "--socket", socket(), "--transport", "http", "--port", "0",    "--capacity",  "1G"};
+  std::vector<std::string> command = {Packice(),     "serve",
+                                      "--data",      data(),
+                                      "--socket",    socket(),
+                                      "--transport", "uds",
+                                      "--port",      "0",
+                                      "--transport", "http",
+                                      "--impl",      tiered_.empty() ? "fs" : "tiered"};
+  if (tiered_.empty()) {
+    command.insert(command.end(), {"--capacity", "1G"});
+  } else {
+    command.insert(command.end(), tiered_.begin(), tiered_.end());
+  }
   if (disk_ != nullptr) command = disk_->Command(command);
   process_ = ChildProcess::StartProgram(WithLog(command));
 }

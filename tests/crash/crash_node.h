@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/types/optional.h"
@@ -18,8 +19,10 @@ namespace packice {
 
 class CrashNode {
  public:
-  // Does not start. Without `disk` the node has a directory on the real disk for itself.
-  explicit CrashNode(FaultyDisk* disk) : disk_(disk) {}
+  // Does not start. Without `disk` the node has a directory on the real disk for itself. `tiered`
+  // are the flags of its tiers; none: it has none.
+  explicit CrashNode(FaultyDisk* disk, std::vector<std::string> tiered = {})
+      : disk_(disk), tiered_(std::move(tiered)) {}
 
   // Waits until it is ready. False when it ends before that.
   bool Start();
@@ -46,6 +49,7 @@ class CrashNode {
 
   TemporaryDirectory directory_;
   FaultyDisk* const disk_;
+  const std::vector<std::string> tiered_;
   absl::optional<ChildProcess> process_;
   int exit_code_ = 0;
   uint16_t http_port_ = 0;

@@ -22,7 +22,7 @@ CrashRounds::CrashRounds(CrashPlan plan, uint64_t seed)
       random_(seed),
       disk_(plan_.real_disk ? nullptr
                             : std::make_unique<FaultyDisk>(FaultyDisk::Memory::kForgetful)),
-      node_(disk_.get()) {}
+      node_(disk_.get(), plan_.tiered) {}
 
 std::vector<std::string> CrashRounds::Run(int rounds) {
   for (int i = 0; i < rounds && complaints_.empty(); ++i) Round();

@@ -38,6 +38,8 @@ struct CrashPlan {
   // An error, "EIO", that a single call or a few in a row fail with while clients work; they may be
   // told so. Where there are several, what a failed change came to is open until the node is asked.
   std::string fault;
+  // The flags of its tiers; none: it has none.
+  std::vector<std::string> tiered;
   // No library between the node and its disk: only kKill, and no steps.
   bool real_disk = false;
   Writers::Options writers;

@@ -7,9 +7,11 @@
 #include <cstdio>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 
 namespace packice {
 namespace {
@@ -123,7 +125,7 @@ class Writers::Writer {
       if (!gone_) Ask(LeaseLine("discard", grant.Text("lease_id")), {});
       return;
     }
-    if (seal) return Seal(object, grant.Text("lease_id"));
+    if (seal) return Seal(object, grant.Text("lease_id"), id);
     // Given up, or left to the end of the connection.
     if (!OneIn(3)) Ask(LeaseLine("release", grant.Text("lease_id")), {});
   }
@@ -145,7 +147,7 @@ class Writers::Writer {
     const HttpReply reply = http_.Receive();
     const std::string kind = reply.status == 0 ? "" : reply.Json().Kind();
     Judge(what, kind, reply.body, {"busy", "already_exists"});
-    Settle(object.version, kind, &Ledger::Sealed);
+    if (kind != "ok" || IsSafe(id)) Settle(object.version, kind, &Ledger::Sealed);
     // A refusal may come before the body is read, and the connection then ends.
     http_ends_ = reply.Header("connection") == "close";
   }
@@ -179,13 +181,25 @@ class Writers::Writer {
     return false;
   }
 
-  void Seal(const TestObject& object, const std::string& lease) {
+  // Waits until it is so. False when the node, or the object, is gone before; then it may be.
+  bool IsSafe(const std::string& id) {
+    if (!writers_.options_.until_cold) return true;
+    Response info;
+    do {
+      absl::SleepFor(absl::Microseconds(500));  // between questions
+      const std::string line = absl::StrCat(R"({"op":"stat","object_id":")", id, R"("})");
+      if (Ask(line, {"not_found"}, &info) != "ok") return false;
+    } while (!absl::StrContains(info.line, R"("cold")"));
+    return true;
+  }
+
+  void Seal(const TestObject& object, const std::string& lease, const std::string& grant_id) {
     ledger_.Sealing(object.version);
     const std::string kind = Ask(
         absl::StrCat(R"({"op":"seal","lease_id":")", lease, R"(","meta":)", object.Metadata(), "}"),
         {});
     if (kind.empty()) return;
-    Settle(object.version, kind, &Ledger::Sealed);
+    if (kind != "ok" || IsSafe(grant_id)) Settle(object.version, kind, &Ledger::Sealed);
     if (!OneIn(10)) Ask(LeaseLine("release", lease), {});
   }
 

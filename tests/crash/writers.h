@@ -27,6 +27,8 @@ class Writers {
     std::vector<std::string> faults;
     // After such an error a change may have happened or not.
     bool faults_are_open = false;
+    // An object is safe only once the node says that its cold tier has it.
+    bool until_cold = false;
     // The node may evict what nobody holds.
     bool evictions = false;
   };

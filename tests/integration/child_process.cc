@@ -107,7 +107,10 @@ std::string ChildProcess::ReadLine() {
   return line;
 }
 
-void ChildProcess::Signal(int number) const { kill(pid_, number); }
+// Of one that was waited for there is none: -1 would be every process there is.
+void ChildProcess::Signal(int number) const {
+  if (pid_ > 0) kill(pid_, number);
+}
 
 void ChildProcess::Kill() {
   Signal(SIGKILL);

@@ -96,7 +96,6 @@ PeerParam Http() {
     return std::make_unique<HttpPeerUnderTest>(options, /*on_disk=*/false);
   };
   param.ids_are_utf8_only = true;
-  param.knows_copies = false;
   param.sees_writable_mappings = false;
   param.maps_unsealed = false;
   param.bytes_outlive_the_lease = false;
@@ -111,7 +110,6 @@ PeerParam HttpDisk() {
     return std::make_unique<HttpPeerUnderTest>(options, /*on_disk=*/true);
   };
   param.ids_are_utf8_only = true;
-  param.knows_copies = false;
   param.footprint_unit = 4096;
   return param;
 }

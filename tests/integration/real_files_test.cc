@@ -26,6 +26,7 @@
 #include "packice/core/blocking.h"
 #include "packice/core/testing/status_matchers.h"
 #include "packice/transport/uds_peer.h"
+#include "short_digest.h"
 
 namespace packice {
 namespace {
@@ -35,32 +36,6 @@ namespace fs = std::filesystem;
 constexpr size_t kClients = 4;
 constexpr size_t kBufferBytes = 1 << 20;
 constexpr SessionId kSession{1};
-
-// A digest of 64 bits, the same in every process: whether bytes are the same bytes, not who made
-// them.
-class Digest {
- public:
-  void Add(absl::string_view bytes) {
-    size_ += bytes.size();
-    for (; bytes.size() >= sizeof(uint64_t); bytes.remove_prefix(sizeof(uint64_t))) {
-      uint64_t word;
-      std::memcpy(&word, bytes.data(), sizeof(word));
-      Mix(word);
-    }
-    uint64_t rest = 0;
-    std::memcpy(&rest, bytes.data(), bytes.size());
-    if (!bytes.empty()) Mix(rest);
-  }
-  uint64_t Value() const { return state_ ^ size_ * 0x9e3779b97f4a7c15; }
-
- private:
-  void Mix(uint64_t word) {
-    const __uint128_t product = static_cast<__uint128_t>(state_ ^ word) * 0xa0761d6478bd642f;
-    state_ = static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64) ^ word;
-  }
-  uint64_t state_ = 0xe7037ed1a0b428db;
-  uint64_t size_ = 0;
-};
 
 struct File {
   std::string path;
@@ -168,7 +143,7 @@ struct Client {
     request.session = kSession;
     absl::StatusOr<Grant> grant = blocking::Acquire(*peer, request);
     if (!grant.ok()) return grant.status();
-    Digest digest;
+    ShortDigest digest;
     std::vector<char> buffer(std::min<uint64_t>(kBufferBytes, files[index].size));
     for (uint64_t done = 0; done < files[index].size;) {
       const ssize_t n = read(file.get(), buffer.data(), buffer.size());
@@ -208,7 +183,7 @@ struct Client {
     absl::StatusOr<Mapping> mapping = grant->object->blobs()[0]->Map(MapAccess::kReadOnly);
     if (!mapping.ok()) return mapping.status();
     // In the pieces in which it was put.
-    Digest digest;
+    ShortDigest digest;
     const absl::string_view bytes = mapping->view();
     for (size_t at = 0; at < bytes.size(); at += kBufferBytes) {
       digest.Add(bytes.substr(at, kBufferBytes));

@@ -1,6 +1,7 @@
 // A node whose blobs are files, over its Unix socket: the client gets paths, and descriptors beside
 // those of sealed objects.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "packice/backends/memory_lease_table.h"
 #include "packice/core/testing/fake_clock.h"
 #include "packice/core/testing/peer_conformance.h"
@@ -25,6 +27,7 @@ class UdsPathUnderTest final : public PeerUnderTest {
   explicit UdsPathUnderTest(const PeerOptions& options) {
     LocalPeerOptions local;
     local.capacity = options.capacity;
+    local.describe_session = UdsServer::Describe;
     local.eviction.kind = EvictionKind::kLru;
     local.background_reaper = false;
     local.clock = &clock_;
@@ -69,7 +72,6 @@ PeerParam UdsPath() {
     return std::make_unique<UdsPathUnderTest>(options);
   };
   param.ids_are_utf8_only = true;
-  param.knows_copies = false;
   return param;
 }
 
@@ -90,6 +92,16 @@ class UdsPathTest : public PeerFixture {
 };
 
 INSTANTIATE_TEST_SUITE_P(UdsPath, UdsPathTest, testing::Values(UdsPath()), PeerParam::NameOf);
+
+TEST_P(UdsPathTest, WithoutRoomACreateIsToldWhichProcessHoldsIt) {
+  PeerOptions options;
+  options.capacity = 1 << 20;
+  Start(options);
+  ASSERT_OK_AND_ASSIGN(Grant creator, Create("a", 1 << 20));
+  const absl::Status status = Create("b", 1).status();
+  EXPECT_THAT(status, HasKind(ErrorKind::kCapacity));
+  EXPECT_THAT(status.message(), testing::HasSubstr(absl::StrCat("held by pid ", getpid(), ";")));
+}
 
 TEST_P(UdsPathTest, AWriterGetsThePathAndAReaderADescriptor) {
   ASSERT_OK_AND_ASSIGN(Grant creator, Create("a", 5));

@@ -87,7 +87,6 @@ PeerParam Uds() {
     return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false);
   };
   param.ids_are_utf8_only = true;
-  param.knows_copies = false;
   return param;
 }
 
@@ -98,7 +97,6 @@ PeerParam UdsDisk() {
     return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/true);
   };
   param.ids_are_utf8_only = true;
-  param.knows_copies = false;
   param.footprint_unit = 4096;
   return param;
 }

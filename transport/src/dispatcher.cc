@@ -51,21 +51,6 @@ class Dispatcher::Counted {
   Completion done_;
 };
 
-namespace {
-
-bool IsElsewhere(const Blob& blob) {
-  return absl::holds_alternative<UrlDescriptor>(blob.Describe());
-}
-
-// Sealed bytes that only a network leads to, as those of a tier on another host.
-bool IsElsewhere(const Object& object) {
-  return object.state() == ObjectState::kSealed &&
-         std::any_of(object.blobs().begin(), object.blobs().end(),
-                     [](const auto& blob) { return IsElsewhere(*blob); });
-}
-
-}  // namespace
-
 // Runs the requests of a batch one after another, each when the one before has answered: a later
 // one may build on an earlier one. Owns itself through the completions it hands out.
 class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
@@ -213,24 +198,31 @@ void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId ope
   peer_.Acquire(std::move(request),
                 [this, &caller, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
                   if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
-                  if (caller.takes_descriptors && IsElsewhere(*grant->object)) {
-                    return AnswerWithBytes(*std::move(grant), caller, std::move(done));
+                  if (absl::optional<Answer> answer = Granted(*grant, caller)) {
+                    return std::move(done)(*std::move(answer));
                   }
-                  std::move(done)(Granted(*std::move(grant), caller));
+                  AnswerWithBytes(*std::move(grant), caller, std::move(done));
                 });
 }
 
 void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
   downloads().Run([this, grant = std::move(grant), &caller, done = std::move(done)]() mutable {
+    absl::Status status;
     for (const std::shared_ptr<Blob>& blob : grant.object->blobs()) {
-      if (!IsElsewhere(*blob)) continue;
       // From then on it has a descriptor, for as long as the object is shared.
-      const absl::Status status = blob->Map(MapAccess::kReadOnly).status();
-      if (status.ok()) continue;
-      peer_.Release({grant.lease.id, caller.session, OperationId::kNone}, nullptr);
-      return std::move(done)(Answer{status, {}});
+      if (absl::holds_alternative<UrlDescriptor>(blob->Describe())) {
+        status.Update(blob->Map(MapAccess::kReadOnly).status());
+      }
     }
-    std::move(done)(Granted(std::move(grant), caller));
+    if (status.ok()) {
+      if (absl::optional<Answer> answer = Granted(grant, caller)) {
+        return std::move(done)(*std::move(answer));
+      }
+      status = MakeError(ErrorKind::kUnsupported,
+                         "the object's bytes are on another host, and cannot be fetched");
+    }
+    peer_.Release({grant.lease.id, caller.session, OperationId::kNone}, nullptr);
+    std::move(done)(Answer{status, {}});
   });
 }
 
@@ -256,7 +248,7 @@ void Dispatcher::Cancel(OperationId operation) {
   if (events_ != nullptr) events_->Cancel(operation);
 }
 
-Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
+absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller) {
   Answer answer;
   GrantReply reply;
   Lease& lease = grant.lease;
@@ -272,6 +264,10 @@ Answer Dispatcher::Granted(Grant grant, const Caller& caller) {
     if (absl::Status status = AddHandle(grant, i, caller, reply, answer); !status.ok()) {
       peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
       return Answer{std::move(status), {}};
+    }
+    const bool elsewhere = absl::holds_alternative<UrlDescriptor>(reply.handles.back());
+    if (elsewhere && caller.takes_descriptors && reply.state == ObjectState::kSealed) {
+      return absl::nullopt;
     }
   }
   reply.object_id = std::move(lease.object_id);

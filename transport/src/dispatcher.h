@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/types/optional.h"
 #include "blocking_pool.h"
 #include "packice/core/event_ring.h"
 #include "packice/core/mutex.h"
@@ -58,10 +59,12 @@ class Dispatcher {
   class Counted;
 
   void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Counted done);
-  // Fetches blobs that only a network leads to into memory first, so that they have descriptors.
+  // Fetches such blobs into memory first, on threads of its own; then they have descriptors.
   void AnswerWithBytes(Grant grant, Caller& caller, Counted done);
   BlockingPool& downloads();
-  Answer Granted(Grant grant, const Caller& caller);
+  // Nothing where sealed bytes have neither a descriptor nor a path, and the caller takes no other
+  // handle: they have to be fetched first. The grant is then as before.
+  absl::optional<Answer> Granted(Grant& grant, const Caller& caller);
   static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
                                 GrantReply& reply, Answer& answer);
   void Events(const EventsRequest& request, OperationId operation, Counted done);

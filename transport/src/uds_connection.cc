@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "packice/core/error.h"
 #include "packice/transport/codec.h"
+#include "session_pids.h"
 #include "unix_socket.h"
 
 namespace packice {
@@ -65,10 +66,13 @@ UdsConnection::UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics&
       stalled_(socket_.get_executor()),
       retry_(socket_.get_executor()) {
   caller_.session = NewSessionId();
+  if (const absl::optional<int> pid = PeerPid(socket_.native_handle())) {
+    SessionPids::Add(caller_.session, *pid);
+  }
   wake_.expires_at(asio::steady_timer::time_point::max());
 }
 
-UdsConnection::~UdsConnection() = default;
+UdsConnection::~UdsConnection() { SessionPids::Remove(caller_.session); }
 
 void UdsConnection::Start() {
   boost::system::error_code ignored;

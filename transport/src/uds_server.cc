@@ -20,6 +20,7 @@
 #include "packice/core/error.h"
 #include "packice/core/latch.h"
 #include "packice/transport/codec.h"
+#include "session_pids.h"
 #include "uds_connection.h"
 #include "unix_socket.h"
 #include "worker_pool.h"
@@ -198,6 +199,11 @@ absl::StatusOr<std::unique_ptr<UdsServer>> UdsServer::Start(Peer& peer, UdsServe
 
 UdsServer::UdsServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 UdsServer::~UdsServer() = default;
+
+std::string UdsServer::Describe(SessionId session) {
+  if (const absl::optional<int> pid = SessionPids::Of(session)) return absl::StrCat("pid ", *pid);
+  return absl::StrCat("connection ", static_cast<uint64_t>(session));
+}
 
 const std::string& UdsServer::path() const { return impl_->options().path; }
 void UdsServer::Drain(absl::Duration grace) { impl_->Drain(grace); }

@@ -102,6 +102,15 @@ absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path) {
   return fd;
 }
 
+absl::optional<int> PeerPid(int socket) {
+  ucred credentials;
+  socklen_t size = sizeof(credentials);
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return absl::nullopt;
+  // 0: a process outside of this one's pid namespace.
+  if (credentials.pid == 0) return absl::nullopt;
+  return credentials.pid;
+}
+
 absl::StatusOr<unsigned> PeerUid(int socket) {
   ucred credentials;
   socklen_t size = sizeof(credentials);

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "packice/core/unique_fd.h"
 
@@ -25,6 +26,9 @@ absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path);
 
 // The uid of the process at the other end. `io`.
 absl::StatusOr<unsigned> PeerUid(int socket);
+
+// The process that made the connection, if that can be told. It may have passed it on, or be gone.
+absl::optional<int> PeerPid(int socket);
 
 // Whether a node of user `own` serves a process of user `peer`: its own user's and root's.
 inline bool IsServedUid(unsigned peer, unsigned own) { return peer == own || peer == 0; }

@@ -107,6 +107,10 @@ void FuzzMessage(const Message& message) {
     Check(list->limit >= 1 && list->limit <= ListRequest::kMaxLimit,
           "a limit is within its limits");
   }
+  if (const auto events = EventsFromQuery(target); events.ok()) {
+    Check(events->limit <= EventsRequest::kMaxLimit && events->wait >= absl::ZeroDuration(),
+          "events are asked for within the limits");
+  }
   const DecodedRequest decoded = DecodeRequestAs(target.op, message.body);
   if (decoded.request.ok()) Check(decoded.request->op == target.op, "the op is the path's");
 }

@@ -120,6 +120,7 @@ void PlainPeer::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
     absl::Status status = held.ok() ? DoSeal(request, **held) : held.status();
     if (status.ok()) {
       sealed = Sealed{(*held)->lease.object_id, (*held)->entry->object->size()};
+      Expire(answers);
     } else {
       sealed = status;
     }

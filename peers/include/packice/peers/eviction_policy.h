@@ -24,7 +24,8 @@ namespace packice {
 // What a policy sees of an object, and its place in the policy's queue. It is part of the peer's
 // record of the object, so that no look-up is needed and nothing is kept twice.
 struct EvictionEntry {
-  // The peer's. None of it changes while the entry is with the policy and not pinned.
+  // The peer's. None of it changes while the entry is with the policy, but for the id of one that
+  // is pinned.
   ObjectId id;
   uint64_t incarnation = 0;
   uint64_t charged = 0;  // bytes that it counts for in the peer's capacity
@@ -63,7 +64,7 @@ class EvictionPolicy {
   virtual void Hit(EvictionEntry& entry) = 0;
 
   // Its first lease began, its last one ended: between the two it is never a victim. A few
-  // nanoseconds, without a lock, unless the object was parked.
+  // nanoseconds, without a lock, unless the object was chosen or parked.
   virtual void Pin(EvictionEntry& entry) = 0;
   virtual void Unpin(EvictionEntry& entry) = 0;
 

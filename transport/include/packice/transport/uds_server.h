@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "packice/core/event_ring.h"
+#include "packice/core/identity.h"
 #include "packice/core/peer.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
@@ -53,6 +54,10 @@ class UdsServer {
   // Takes no more connections, answers what has been asked, ends waits with `unavailable`, then
   // closes. Blocks until all is closed, at most `grace`.
   void Drain(absl::Duration grace);
+
+  // Whose session it is, for messages: "pid 4711", or "connection 12" where no Unix socket of this
+  // process has it now. Thread-safe; for LocalPeerOptions::describe_session.
+  static std::string Describe(SessionId session);
 
   // What the stats operation answers, over any transport.
   StatsReply Stats(const PeerStats& peer) const;

@@ -53,6 +53,8 @@ struct PeerParam {
   bool maps_unsealed = true;           // Blob::Map before Seal
   // What tiers ask for: AcquireRequest::quiet, SealRequest::expires_at, PeerStats::hit_bytes.
   bool knows_copies = true;
+  // An object has one copy, on one medium: its bytes count once, and a rename is done in one step.
+  bool one_copy = true;
   // Bytes that were not looked at before the lease ended can be read after it.
   bool bytes_outlive_the_lease = true;
   // What the medium gives out, in bytes: stats count whole units of it.

@@ -1,6 +1,7 @@
 // Keeps a copy of every event, for a test to look at. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <ostream>
 #include <utility>
@@ -27,6 +28,10 @@ class RecordingEventSink final : public EventSink {
     events_.push_back({event.kind, event.operation, event.object_id, event.size});
   }
 
+  // From now on reads are recorded, too.
+  void WantReads() { wants_reads_.store(true, std::memory_order_relaxed); }
+  bool WantsReads() const override { return wants_reads_.load(std::memory_order_relaxed); }
+
   std::vector<RecordedEvent> events() const {
     MutexLock lock(mutex_);
     return events_;
@@ -48,6 +53,7 @@ class RecordingEventSink final : public EventSink {
   }
 
  private:
+  std::atomic<bool> wants_reads_{false};
   mutable Mutex mutex_;
   std::vector<RecordedEvent> events_ ABSL_GUARDED_BY(mutex_);
 };
