@@ -13,7 +13,7 @@ namespace {
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 // So far ahead the loop fetches what a request will look at: the trace is known, and a simulation
 // should measure the policy, not the memory.
-constexpr size_t kAhead = 12;
+constexpr size_t kAhead = 16;
 
 // A policy asks for the time in order to tell of ages, which nobody asks here.
 class StillClock final : public Clock {
@@ -40,9 +40,7 @@ double Ratio(uint64_t part, uint64_t whole) {
 
 }  // namespace
 
-// So placed that all but the id is in one line of the processor's cache.
-struct alignas(64) Simulation::Slot {
-  char gap[sizeof(ObjectId)] = {};
+struct Simulation::Slot {
   EvictionEntry entry;
   uint32_t pins = 0;
   bool cached = false;
@@ -73,10 +71,10 @@ const SimulationResult& Simulation::Run() {
   const std::vector<uint32_t>& requests = trace_.requests;
   const absl::Duration start = ProcessorTime();
   for (size_t i = 0; i < requests.size(); ++i) {
-    if (i + 2 * kAhead < requests.size()) {
-      __builtin_prefetch(&slots_[requests[i + 2 * kAhead]].cached, 1);
+    if (i + kAhead < requests.size()) {
       const Slot& slot = slots_[requests[i + kAhead]];
-      if (!slot.cached) __builtin_prefetch(&slot, 1);  // the id, which a hit does not need
+      __builtin_prefetch(&slot, 1);
+      __builtin_prefetch(&slot.cached, 1);
     }
     Request(requests[i]);
   }
