@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
@@ -137,6 +138,41 @@ TEST_F(TieredTest, WhatCannotBeFlushedIsToldByTheExitCode) {
   EXPECT_THAT(stopped.exit_code, ::testing::AnyOf(12, 124));  // unavailable, timeout
   EXPECT_THAT(stopped.err, HasSubstr("the hot tier was not flushed: "));
   EXPECT_THAT(stopped.err, HasSubstr("objects that only memory had are lost"));
+}
+
+TEST_F(TieredTest, ASecondSignalEndsTheFlush) {
+  StartedNode cold({"serve", "--transport", "http", "--port", "0"});
+  StartedNode hot(Serve({"--cold", cold.Address(), "--capacity", "1MiB", "--flush-after", "3600"}));
+  EXPECT_EQ(hot.Run({"put", "-", "--id", "a"}, "bytes").exit_code, 0);
+  cold.process().Signal(SIGKILL);
+  cold.process().Wait();
+  hot.process().Signal(SIGTERM);
+  while (std::filesystem::exists(socket_)) std::this_thread::yield();
+  hot.process().Signal(SIGTERM);
+  EXPECT_EQ(hot.process().Wait().exit_code, 128 + SIGTERM);
+}
+
+TEST_F(TieredTest, AHotTierOfFilesKeepsWhatCannotBeFlushed) {
+  const Arguments flags = {"--hot",         "fs",    "--hot-data",    dir_ / "hot",
+                           "--capacity",    "64MiB", "--flush-after", "3600",
+                           "--flush-grace", "0.5"};
+  const std::string bytes = Pattern(100000);
+  {
+    StartedNode cold({"serve", "--transport", "http", "--port", "0"});
+    StartedNode hot(Joined(Serve(flags), {"--cold", cold.Address()}));
+    EXPECT_EQ(hot.Run({"put", "-", "--id", "a"}, bytes).exit_code, 0);
+    cold.process().Signal(SIGKILL);
+    cold.process().Wait();
+    const Outcome stopped = hot.Stop();
+    EXPECT_EQ(stopped.exit_code, 0);
+    EXPECT_THAT(stopped.err, HasSubstr("its files keep what the colder one does not have"));
+    EXPECT_TRUE(std::filesystem::exists(dir_ / "hot/discards"));
+  }
+  StartedNode cold({"serve", "--transport", "http", "--port", "0"});
+  StartedNode hot(Joined(Serve(flags), {"--cold", cold.Address()}));
+  EXPECT_TRUE(hot.Run({"get", "a"}).out == bytes);
+  EXPECT_EQ(hot.Stop().exit_code, 0);
+  EXPECT_TRUE(RunPackice({"get", "a", "--target", cold.Address()}).out == bytes);
 }
 
 TEST_F(TieredTest, AFileGivesTiersWithinTiers) {
