@@ -293,6 +293,12 @@ absl::Status TieredPeer::Engine::RelocateNow(const RelocateRequest& request,
     absl::Status status = CarryOutDiscard(request.to);
     if (!status.ok()) return status;
   }
+  // Before anything of that id shows in hot, which would hide it.
+  const absl::StatusOr<ObjectInfo> taken = blocking::Stat(*cold_, request.to);
+  if (taken.ok() && taken->state == ObjectState::kSealed) {
+    return MakeError(ErrorKind::kAlreadyExists,
+                     absl::StrCat("object ", request.to.ToQuoted(), " exists and is sealed"));
+  }
   // Nobody creates an object of that id meanwhile.
   AcquireRequest guard_request;
   guard_request.access = Access::kCreate;

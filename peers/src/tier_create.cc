@@ -219,11 +219,12 @@ void TieredPeer::Engine::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> 
 void TieredPeer::Engine::SealedInHot(const TierRoute& route, Sealed sealed,
                                      Done<absl::StatusOr<Sealed>> done) {
   const ObjectId id = sealed.object_id;
-  affairs_.BeginChange(id, [this, id, has_end = route.has_end, unknown = route.unknown,
-                            sealed = std::move(sealed), done = std::move(done)]() mutable {
+  auto adopt = [this, id, has_end = route.has_end, unknown = route.unknown,
+                sealed = std::move(sealed), done = std::move(done)](LeaseId held) mutable {
     Adopt(id, has_end, unknown,
-          [this, id, sealed = std::move(sealed),
+          [this, id, held, sealed = std::move(sealed),
            done = std::move(done)](absl::Status status) mutable {
+            if (held != LeaseId()) hot_->Release({held, session_, OperationId::kNone}, nullptr);
             const bool through = options_.write_policy == WritePolicy::kThrough;
             const bool waits = status.ok() && through && AwaitDemotion(sealed, done);
             EndAffair(id);
@@ -231,7 +232,18 @@ void TieredPeer::Engine::SealedInHot(const TierRoute& route, Sealed sealed,
             if (!status.ok()) return std::move(done)(status);
             std::move(done)(std::move(sealed));
           });
-  });
+  };
+  if (affairs_.TryBegin(id, TierAffairs::Kind::kChange)) return adopt(LeaseId());
+  // It has to stay in hot until its turn comes, also when its creator lets go of it.
+  AcquireRequest hold;
+  hold.object_id = id;
+  hold.quiet = true;
+  hold.session = session_;
+  hot_->Acquire(
+      std::move(hold), [this, id, adopt = std::move(adopt)](absl::StatusOr<Grant> grant) mutable {
+        const LeaseId held = grant.ok() ? grant->lease.id : LeaseId();
+        affairs_.BeginChange(id, [held, adopt = std::move(adopt)]() mutable { adopt(held); });
+      });
 }
 
 void TieredPeer::Engine::Adopt(const ObjectId& id, bool has_end, bool ask_cold,

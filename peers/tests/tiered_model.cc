@@ -207,7 +207,8 @@ void TieredModel::ClientStep() {
   if (access == Access::kCreate && held.made->state == Made::State::kCreating && held.written) {
     return Chance(85) ? Seal(held) : Chance(50) ? Discard(held) : Release(i);
   }
-  if (access == Access::kWrite && Chance(60)) return Chance(75) ? Discard(held) : Relocate(held);
+  if (access == Access::kWrite && Chance(60))
+    return !kind_.relocates || Chance(75) ? Discard(held) : Relocate(held);
   if (choice < 90) return Release(i);
   if (access == Access::kCreate && held.made->state == Made::State::kPossible) return Seal(held);
 }
@@ -271,7 +272,7 @@ void TieredModel::Discard(Held& held) {
   Asked& asked = Ask(Asked::What::kDiscard,
                      absl::StrCat("discard ", held.made->stamp, " of ", held.made->id.bytes()));
   asked.made = held.made;
-  const ObjectId id = held.grant.lease.object_id;
+  const ObjectId id = asked.id = held.grant.lease.object_id;
   for (Made& made : made_) {
     // Besides its own object that may take an older one which it hides.
     const bool taken =

@@ -36,6 +36,7 @@ class TieredModel {
     FaultyPeer::Blobs cold = FaultyPeer::Blobs::kRemote;
     bool faults = true;
     bool crashes = true;
+    bool relocates = false;
   };
 
   TieredModel(uint64_t seed, Kind kind);
@@ -97,6 +98,7 @@ class TieredModel {
     Made* made = nullptr;
     std::vector<Made*> doubted;  // whom it takes away when it succeeds
     bool lease_has_ttl = false;
+    ObjectId id;          // of the lease
     uint64_t at = 0;      // when, in steps
     bool calm = false;    // nothing was wrong then
     uint64_t faults = 0;  // so far

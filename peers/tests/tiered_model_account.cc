@@ -177,8 +177,11 @@ void TieredModel::SealAnswered(Asked& asked, const absl::StatusOr<Sealed>& seale
   if (IsOneOf(sealed.status(), {ErrorKind::kLeaseExpired, ErrorKind::kBusy})) return;
   if (made.state == State::kGone || made.doubts > 0) return;
   if (KindOf(sealed.status()) == ErrorKind::kAlreadyExists && made.seals > 1) return;
-  // Another of its id may have been made while cold was out of reach.
-  if (KindOf(sealed.status()) == ErrorKind::kAlreadyExists && faults_ > 0) return;
+  // Another of its id may have been made while cold was out of reach, or an earlier try to copy it
+  // be left in cold.
+  const bool met_another =
+      IsOneOf(sealed.status(), {ErrorKind::kAlreadyExists, ErrorKind::kNotSealed});
+  if (met_another && faults_ > 0) return;
   if (Undisturbed(asked) && !HasEnded(made)) {
     Wrong(absl::StrCat(asked.name, " was answered ", Tell(sealed.status()), " without cause"));
   }
@@ -210,7 +213,7 @@ void TieredModel::Answered(Asked& asked, const absl::Status& status) {
     return;
   }
   for (Made* made : asked.doubted) {
-    if (status.ok() && !made->moving_to.empty()) {
+    if (status.ok() && (!made->moving_to.empty() || (!relocate && made->id != asked.id))) {
       made->state = State::kPossible;  // it may have moved, and be there under its new id
     } else if (status.ok()) {
       SetGone(*made);
