@@ -260,7 +260,7 @@ GrantReply Maker::MakeGrant() {
 TierStats Maker::MakeTier() {
   TierStats tier;
   tier.name = Text(1, 20);
-  tier.state = static_cast<TierState>(Below(4));
+  tier.state = static_cast<TierState>(Below(5));
   tier.reason = Text(0, 20);
   for (uint64_t* count :
        {&tier.objects, &tier.bytes, &tier.hits, &tier.hit_bytes, &tier.misses, &tier.missed_bytes,
