@@ -15,6 +15,7 @@
 #include "packice/core/error.h"
 #include "packice/peers/file_system_peer.h"
 #include "packice/peers/memory_peer.h"
+#include "packice/transport/uds_server.h"
 #include "sdk/node_peer.h"
 
 namespace packice::cli {
@@ -126,6 +127,7 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
     options.eviction = tier.eviction;
     options.events = &sink;
     options.log = log_;
+    options.describe_session = UdsServer::Describe;
     return MakeMemoryPeer(std::move(options));
   }
   FileSystemPeerOptions options;
@@ -135,6 +137,7 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
   options.verify_reads = tier.verify_reads;
   options.events = &sink;
   options.log = log_;
+  options.describe_session = UdsServer::Describe;
   return FileSystemPeer::Open(std::move(options));
 }
 
