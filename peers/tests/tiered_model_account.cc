@@ -86,6 +86,12 @@ void TieredModel::Refused(Asked& asked, const absl::Status& status) {
   }
   if (asked.request.access != Access::kCreate) {
     const Made* there = CertainSince(id, asked.at);
+    // A create that is about to be refused may show in hot for a moment.
+    const bool tried = std::any_of(asked_.begin(), asked_.end(), [&](const Asked& other) {
+      return other.what == Asked::What::kAcquire && other.made != nullptr &&
+             other.request.object_id == id;
+    });
+    if (tried && KindOf(status) == ErrorKind::kNotSealed) return;
     if (there != nullptr &&
         (KindOf(status) == ErrorKind::kNotFound || (KindOf(status) == ErrorKind::kNotSealed))) {
       return Wrong(absl::StrCat(asked.name, " was answered ", Tell(status), ", and object ",
