@@ -41,7 +41,7 @@ class TieredPeer::Engine {
   Instant RunDue();
   void AwaitIdle();
   // tier_read.cc, tier_create.cc, tier_change.cc
-  void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
+  void Acquire(AcquireRequest&& request, Done<absl::StatusOr<Grant>>&& done);
   // tier_create.cc
   void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done);
   // tier_change.cc
@@ -70,25 +70,30 @@ class TieredPeer::Engine {
 
   // What a READ acquire asks for: less to keep than the request, in case hot misses.
   struct ReadQuestion {
-    explicit ReadQuestion(const AcquireRequest& request);
+    void Take(const AcquireRequest& request);
     AcquireRequest ToRequest(absl::Duration with_wait) const;
 
     ObjectId id;
     absl::optional<absl::Duration> ttl;
     absl::Duration wait;
-    SessionId session;
-    OperationId operation;
-    bool quiet;
+    SessionId session = SessionId::kNone;
+    OperationId operation = OperationId::kNone;
+    bool quiet = false;
   };
+  struct HotRead;
 
   // --- Reads.
 
-  void Read(AcquireRequest request, Done<absl::StatusOr<Grant>> done);
-  // `first` asks the question without its wait.
-  void ReadHot(AcquireRequest first, ReadQuestion question, Done<absl::StatusOr<Grant>> done);
+  void Read(AcquireRequest&& request, Done<absl::StatusOr<Grant>>&& done);
+  // From the beginning: something has moved meanwhile.
+  void ReadAgain(ReadQuestion question, Done<absl::StatusOr<Grant>> done);
+  // `request` asks the question without its wait.
+  void ReadHot(AcquireRequest&& request, std::unique_ptr<HotRead> read);
   void HotMissed(ReadQuestion question, uint64_t gains, absl::StatusOr<Grant> grant,
                  Done<absl::StatusOr<Grant>> done);
   void ReadCold(ReadQuestion question, Done<absl::StatusOr<Grant>> done);
+  void ColdMissed(ReadQuestion question, uint64_t gains, const absl::Status& status,
+                  Done<absl::StatusOr<Grant>> done);
   void ColdGranted(ReadQuestion question, Grant grant, Done<absl::StatusOr<Grant>> done);
   // Copies the object to hot, as far as it is worth it, and then lets the client have that copy:
   // for bytes that no process on this host can reach but through this one.

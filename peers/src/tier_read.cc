@@ -1,6 +1,7 @@
 // Reads: from hot, else from cold at once, with a promotion beside it.
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tier_engine.h"
@@ -17,7 +18,7 @@ bool IsReachable(const Object& object) {
 
 }  // namespace
 
-void TieredPeer::Engine::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
+void TieredPeer::Engine::Acquire(AcquireRequest&& request, Done<absl::StatusOr<Grant>>&& done) {
   switch (request.access) {
     case Access::kRead:
       return Read(std::move(request), std::move(done));
@@ -28,13 +29,14 @@ void TieredPeer::Engine::Acquire(AcquireRequest request, Done<absl::StatusOr<Gra
   }
 }
 
-TieredPeer::Engine::ReadQuestion::ReadQuestion(const AcquireRequest& request)
-    : id(request.object_id),
-      ttl(request.ttl),
-      wait(request.wait),
-      session(request.session),
-      operation(request.operation),
-      quiet(request.quiet) {}
+void TieredPeer::Engine::ReadQuestion::Take(const AcquireRequest& request) {
+  id = request.object_id;
+  ttl = request.ttl;
+  wait = request.wait;
+  session = request.session;
+  operation = request.operation;
+  quiet = request.quiet;
+}
 
 AcquireRequest TieredPeer::Engine::ReadQuestion::ToRequest(absl::Duration with_wait) const {
   AcquireRequest request;
@@ -48,20 +50,66 @@ AcquireRequest TieredPeer::Engine::ReadQuestion::ToRequest(absl::Duration with_w
   return request;
 }
 
-void TieredPeer::Engine::Read(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
-  ReadQuestion question(request);
+// What a read that was passed on to hot leaves behind, in case hot misses. Each thread uses the
+// same few again and again: a hit allocates nothing.
+struct TieredPeer::Engine::HotRead {
+  static std::unique_ptr<HotRead> Make() {
+    std::vector<std::unique_ptr<HotRead>>& free = Free();
+    if (free.empty()) return std::make_unique<HotRead>();
+    std::unique_ptr<HotRead> read = std::move(free.back());
+    free.pop_back();
+    return read;
+  }
+  static void Recycle(std::unique_ptr<HotRead> read) {
+    constexpr size_t kMost = 16;
+    if (Free().size() < kMost) Free().push_back(std::move(read));
+  }
+
+  uint64_t gains = 0;
+  ReadQuestion question;
+  Done<absl::StatusOr<Grant>> done;
+
+ private:
+  static std::vector<std::unique_ptr<HotRead>>& Free() {
+    static thread_local std::vector<std::unique_ptr<HotRead>> free;
+    return free;
+  }
+};
+
+void TieredPeer::Engine::Read(AcquireRequest&& request, Done<absl::StatusOr<Grant>>&& done) {
   // What is being promoted hot does not have yet.
-  if (affairs_.IsPromoting(question.id)) return ReadCold(std::move(question), std::move(done));
+  if (affairs_.IsPromoting(request.object_id)) {
+    ReadQuestion question;
+    question.Take(request);
+    return ReadCold(std::move(question), std::move(done));
+  }
+  std::unique_ptr<HotRead> read = HotRead::Make();
+  read->question.Take(request);
+  read->done = std::move(done);
   request.wait = absl::ZeroDuration();
-  ReadHot(std::move(request), std::move(question), std::move(done));
+  ReadHot(std::move(request), std::move(read));
 }
 
-void TieredPeer::Engine::ReadHot(AcquireRequest first, ReadQuestion question,
-                                 Done<absl::StatusOr<Grant>> done) {
-  hot_->Acquire(std::move(first), [this, gains = hot_gains_.load(), question = std::move(question),
-                                   done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-    if (grant.ok()) return std::move(done)(std::move(grant));
-    HotMissed(std::move(question), gains, std::move(grant), std::move(done));
+void TieredPeer::Engine::ReadAgain(ReadQuestion question, Done<absl::StatusOr<Grant>> done) {
+  std::unique_ptr<HotRead> read = HotRead::Make();
+  AcquireRequest request = question.ToRequest(absl::ZeroDuration());
+  read->question = std::move(question);
+  read->done = std::move(done);
+  ReadHot(std::move(request), std::move(read));
+}
+
+void TieredPeer::Engine::ReadHot(AcquireRequest&& request, std::unique_ptr<HotRead> read) {
+  read->gains = hot_gains_.load();
+  // Two pointers: what a callback holds without an allocation.
+  hot_->Acquire(std::move(request), [this, raw = read.release()](absl::StatusOr<Grant> grant) {
+    std::unique_ptr<HotRead> asked(raw);
+    Done<absl::StatusOr<Grant>> done = std::move(asked->done);
+    if (!grant.ok()) {
+      HotMissed(std::move(asked->question), asked->gains, std::move(grant), std::move(done));
+      return;
+    }
+    HotRead::Recycle(std::move(asked));
+    std::move(done)(std::move(grant));
   });
 }
 
@@ -71,10 +119,7 @@ void TieredPeer::Engine::HotMissed(ReadQuestion question, uint64_t gains,
   if (kind == ErrorKind::kNotFound) return ReadCold(std::move(question), std::move(done));
   if (kind != ErrorKind::kNotSealed) return std::move(done)(std::move(grant));
   if (affairs_.IsPromoting(question.id)) return ReadCold(std::move(question), std::move(done));
-  if (hot_gains_.load() != gains) {
-    AcquireRequest again = question.ToRequest(absl::ZeroDuration());
-    return ReadHot(std::move(again), std::move(question), std::move(done));
-  }
+  if (hot_gains_.load() != gains) return ReadAgain(std::move(question), std::move(done));
   if (question.wait <= absl::ZeroDuration()) return std::move(done)(std::move(grant));
   AcquireRequest waiting = question.ToRequest(question.wait);
   question.wait = absl::ZeroDuration();
@@ -104,19 +149,20 @@ void TieredPeer::Engine::ReadCold(ReadQuestion question, Done<absl::StatusOr<Gra
                   done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
                    if (grant.ok())
                      return ColdGranted(std::move(question), *std::move(grant), std::move(done));
-                   health_.Answered(grant.status());
-                   if (KindOf(grant.status()) == ErrorKind::kNotFound) {
-                     // It may have been promoted, and then gone from cold, between the two
-                     // questions.
-                     if (hot_gains_.load() != gains) {
-                       AcquireRequest again = question.ToRequest(absl::ZeroDuration());
-                       return ReadHot(std::move(again), std::move(question), std::move(done));
-                     }
-                     misses_.fetch_add(question.quiet ? 0 : 1, std::memory_order_relaxed);
-                   }
-                   std::move(done)(std::move(grant));
-                   Attend();
+                   ColdMissed(std::move(question), gains, grant.status(), std::move(done));
                  });
+}
+
+void TieredPeer::Engine::ColdMissed(ReadQuestion question, uint64_t gains,
+                                    const absl::Status& status, Done<absl::StatusOr<Grant>> done) {
+  health_.Answered(status);
+  if (KindOf(status) == ErrorKind::kNotFound) {
+    // It may have been promoted, and then gone from cold, between the two questions.
+    if (hot_gains_.load() != gains) return ReadAgain(std::move(question), std::move(done));
+    misses_.fetch_add(question.quiet ? 0 : 1, std::memory_order_relaxed);
+  }
+  std::move(done)(status);
+  Attend();
 }
 
 void TieredPeer::Engine::ColdGranted(ReadQuestion question, Grant grant,
