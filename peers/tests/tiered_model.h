@@ -36,7 +36,6 @@ class TieredModel {
     FaultyPeer::Blobs cold = FaultyPeer::Blobs::kRemote;
     bool faults = true;
     bool crashes = true;
-    bool relocates = false;
   };
 
   TieredModel(uint64_t seed, Kind kind);
@@ -80,6 +79,8 @@ class TieredModel {
 
  private:
   static constexpr uint64_t kHotCapacity = 2000;  // bytes
+  // Beyond those that peers choose for themselves.
+  static constexpr uint64_t kFirstSession = 1'000'000;
 
   struct Held {
     Grant grant;
@@ -108,7 +109,7 @@ class TieredModel {
   uint64_t Below(uint64_t n) { return random_() % n; }
   bool Chance(uint64_t percent) { return Below(100) < percent; }
   ObjectId AnyId();
-  SessionId AnySession() { return SessionId{1 + Below(3)}; }
+  SessionId AnySession() { return SessionId{kFirstSession + Below(3)}; }
   static std::string BytesOf(uint64_t stamp, uint64_t size);
 
   // --- The peers.

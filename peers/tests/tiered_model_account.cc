@@ -289,14 +289,15 @@ void TieredModel::CheckTier(Peer& tier, const Made& made, bool& found) {
   AcquireRequest request;
   request.object_id = made.id;
   request.quiet = true;
-  request.session = SessionId{1000};
+  request.session = SessionId{kFirstSession - 1};
   const absl::StatusOr<Grant> grant = blocking::Acquire(tier, request);
   if (!grant.ok()) return;
   if (StampOf(grant->object->metadata()) == made.stamp) {
     found = true;
-    CheckHeld({*grant, const_cast<Made*>(&made), SessionId{1000}, true});
+    CheckHeld({*grant, const_cast<Made*>(&made), SessionId{kFirstSession - 1}, true});
   }
-  blocking::Release(tier, {grant->lease.id, SessionId{1000}, OperationId::kNone}).IgnoreError();
+  blocking::Release(tier, {grant->lease.id, SessionId{kFirstSession - 1}, OperationId::kNone})
+      .IgnoreError();
 }
 
 // What is durable is in cold, or in a hot tier that lasts; what is certain is in one of them.

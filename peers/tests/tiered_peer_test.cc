@@ -31,8 +31,8 @@ using testing::IsEmpty;
 
 using Call = FaultyPeer::Call;
 
-constexpr SessionId kMine{1};
-constexpr uint64_t kHot = 1000;  // bytes
+constexpr SessionId kMine{1'000'001};  // none that NewSessionId gives
+constexpr uint64_t kHot = 1000;        // bytes
 
 // What a call has answered by now.
 template <typename T>

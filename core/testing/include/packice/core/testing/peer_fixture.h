@@ -71,9 +71,9 @@ class PeerFixture : public testing::TestWithParam<PeerParam> {
  protected:
   using Waiting = Pending<absl::StatusOr<Grant>>;
 
-  // The session that calls where no other is named, and another one.
-  static constexpr SessionId kMine{1};
-  static constexpr SessionId kOther{2};
+  // The session that calls where no other is named, and another one: none that NewSessionId gives.
+  static constexpr SessionId kMine{1'000'001};
+  static constexpr SessionId kOther{1'000'002};
 
   void SetUp() override { Start({}); }
 
