@@ -9,6 +9,11 @@
 namespace packice {
 namespace {
 
+// For a call whose answer changes nothing.
+Done<absl::Status> Unheard() {
+  return [](const absl::Status&) {};
+}
+
 bool IsOutOfReach(const absl::Status& status) {
   const ErrorKind kind = KindOf(status);
   return kind == ErrorKind::kUnavailable || kind == ErrorKind::kTimeout;
@@ -289,29 +294,41 @@ void TieredPeer::Engine::Relocate(RelocateRequest request, Done<absl::Status> do
 
 absl::Status TieredPeer::Engine::RelocateNow(const RelocateRequest& request,
                                              const TierRoute& route) {
-  if (discards_->Contains(request.to)) {
-    absl::Status status = CarryOutDiscard(request.to);
-    if (!status.ok()) return status;
+  const ObjectId& to = request.to;
+  if (!affairs_.TryBegin(to, TierAffairs::Kind::kChange)) {
+    return MakeError(ErrorKind::kBusy,
+                     absl::StrCat("something else is being done to object ", to.ToQuoted()));
   }
-  // Before anything of that id shows in hot, which would hide it.
-  const absl::StatusOr<ObjectInfo> taken = blocking::Stat(*cold_, request.to);
-  if (taken.ok() && taken->state == ObjectState::kSealed) {
-    return MakeError(ErrorKind::kAlreadyExists,
-                     absl::StrCat("object ", request.to.ToQuoted(), " exists and is sealed"));
-  }
-  // Nobody creates an object of that id meanwhile.
-  AcquireRequest guard_request;
-  guard_request.access = Access::kCreate;
-  guard_request.object_id = request.to;
-  guard_request.blob_sizes = {0};
-  guard_request.quiet = true;
-  guard_request.session = session_;
-  const absl::StatusOr<Grant> guard = blocking::Acquire(*hot_, std::move(guard_request));
-  if (!guard.ok()) return guard.status();
-  const absl::Status status = route.tier == Tier::kCold ? blocking::Relocate(*cold_, request)
-                                                        : RelocateFromHot(request, route);
+  const absl::Status status = [&]() -> absl::Status {
+    if (discards_->Contains(to)) {
+      if (absl::Status carried = CarryOutDiscard(to); !carried.ok()) return carried;
+    }
+    const absl::StatusOr<ObjectInfo> taken = blocking::Stat(*cold_, to);
+    if (taken.ok() && taken->state == ObjectState::kSealed) {
+      return MakeError(ErrorKind::kAlreadyExists,
+                       absl::StrCat("object ", to.ToQuoted(), " exists and is sealed"));
+    }
+    // Nobody creates an object of that id in hot meanwhile.
+    AcquireRequest guard_request;
+    guard_request.access = Access::kCreate;
+    guard_request.object_id = to;
+    guard_request.blob_sizes = {0};
+    guard_request.quiet = true;
+    guard_request.session = session_;
+    const absl::StatusOr<Grant> guard = blocking::Acquire(*hot_, std::move(guard_request));
+    if (!guard.ok()) return guard.status();
+    absl::Status moved =
+        route.tier == Tier::kCold ? RelocateInCold(request) : RelocateFromHot(request, route);
+    hot_->Release({guard->lease.id, session_, request.operation}, nullptr);
+    return moved;
+  }();
+  EndAffair(to);
+  return status;
+}
+
+absl::Status TieredPeer::Engine::RelocateInCold(const RelocateRequest& request) {
+  absl::Status status = blocking::Relocate(*cold_, request);
   if (status.ok()) cold_gains_.fetch_add(1);
-  hot_->Release({guard->lease.id, session_, request.operation}, nullptr);
   return status;
 }
 
@@ -322,11 +339,6 @@ absl::Status TieredPeer::Engine::RelocateFromHot(const RelocateRequest& request,
   {
     MutexLock lock(mutex_);
     dirty = dirty_.Find(id);
-  }
-  const absl::StatusOr<ObjectInfo> info = blocking::Stat(*hot_, id);
-  if (!info.ok()) return info.status();
-  if (info->leases > (dirty != nullptr ? 2 : 1)) {
-    return MakeError(ErrorKind::kBusy, "others hold leases on the object");
   }
   if (dirty != nullptr) {
     absl::Status copied = CopyToCold(*dirty, request.operation);
@@ -351,21 +363,24 @@ absl::Status TieredPeer::Engine::RelocateFromHot(const RelocateRequest& request,
     cold_->Release({cold->lease.id, session_, request.operation}, nullptr);
     return moved;
   }
-  // Cold has it under its new id; hot's copy under the old one ends, and with it the lease.
-  const absl::Status discarded =
-      blocking::Discard(*hot_, {request.lease_id, request.session, request.operation});
-  if (discarded.ok()) return absl::OkStatus();
-  // The lease was over just then; the copy must not stay under the old id.
-  AcquireRequest own;
-  own.access = Access::kWrite;
-  own.object_id = id;
-  own.quiet = true;
-  own.session = session_;
-  const absl::StatusOr<Grant> hot = blocking::Acquire(*hot_, std::move(own));
-  if (hot.ok()) {
-    blocking::Discard(*hot_, {hot->lease.id, session_, request.operation}).IgnoreError();
-  }
+  cold_gains_.fetch_add(1);
+  // Cold has it under its new id; hot's copy under the old one ends, and with it the lease. If that
+  // was over just then, whoever has the next one has it for the copy alone.
+  const LeaseRequest lease{request.lease_id, request.session, request.operation};
+  if (!blocking::Discard(*hot_, lease).ok()) PurgeFromHot(id);
   return absl::OkStatus();
+}
+
+void TieredPeer::Engine::PurgeFromHot(const ObjectId& id) {
+  AcquireRequest request;
+  request.access = Access::kWrite;
+  request.object_id = id;
+  request.wait = absl::Hours(1);
+  request.quiet = true;
+  request.session = session_;
+  hot_->Acquire(std::move(request), [this](absl::StatusOr<Grant> grant) {
+    if (grant.ok()) hot_->Discard({grant->lease.id, session_, OperationId::kNone}, Unheard());
+  });
 }
 
 void TieredPeer::Engine::DropDirty(const ObjectId& id, const absl::Status& status) {

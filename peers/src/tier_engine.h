@@ -136,7 +136,10 @@ class TieredPeer::Engine {
   absl::Status CarryOutDiscard(const ObjectId& id);
   // Blocks.
   absl::Status RelocateNow(const RelocateRequest& request, const TierRoute& route);
+  absl::Status RelocateInCold(const RelocateRequest& request);
   absl::Status RelocateFromHot(const RelocateRequest& request, const TierRoute& route);
+  // Takes a copy out of hot that no longer has a right to its id, once nobody writes it.
+  void PurgeFromHot(const ObjectId& id);
   // Of what is dirty no more: hot may take it. `status` for those who wait for its demotion.
   void DropDirty(const ObjectId& id, const absl::Status& status);
 

@@ -211,7 +211,7 @@ void TieredModel::Answered(Asked& asked, const absl::Status& status) {
     Made& made = *asked.made;
     --made.doubts;
     made.left = std::exchange(made.id, std::exchange(made.moving_to, ObjectId()));
-    // Where the lease ends in the middle, and somebody waits for one, the hot copy may stay.
+    // Where the lease ends in the middle, and somebody waits for one, the hot copy stays for him.
     const bool strays = !Undisturbed(asked) || asked.lease_has_ttl;
     made.left_since = strays ? ~uint64_t{0} : now_;
     if (made.state == State::kCertain) made.certain_since = now_;
@@ -221,6 +221,8 @@ void TieredModel::Answered(Asked& asked, const absl::Status& status) {
   for (Made* made : asked.doubted) {
     if (status.ok() && (!made->moving_to.empty() || (!relocate && made->id != asked.id))) {
       made->state = State::kPossible;  // it may have moved, and be there under its new id
+    } else if (status.ok() && made != asked.made && HasEnded(*asked.made)) {
+      made->state = State::kPossible;  // there was nothing left to take away, and nothing hidden
     } else if (status.ok()) {
       SetGone(*made);
     } else if (!unknown) {
