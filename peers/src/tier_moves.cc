@@ -120,8 +120,8 @@ void TieredPeer::Engine::Demoted(DirtyObject& object, OperationId operation,
   const uint64_t size = object.pin.object->size();
   const bool expired = !status.ok() && KindOf(status) == ErrorKind::kNotFound;
   const bool gone = status.ok() || expired;  // from among the dirty ones
-  const bool gave_up = !gone && !GoesOn(id);
   const bool conflict = !gone && KindOf(status) == ErrorKind::kAlreadyExists;
+  const bool gave_up = !gone && !conflict && !GoesOn(id);
   if (status.ok()) {
     cold_gains_.fetch_add(1);
     demotions_.fetch_add(1, std::memory_order_relaxed);
