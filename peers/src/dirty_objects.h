@@ -30,6 +30,10 @@ struct DirtyObject {
   bool ask_cold = false;
   // Another object has the id in cold: it cannot move, and says so.
   bool conflict = false;
+  // Something about this object alone was in the way: it is put aside for a while, longer each
+  // time.
+  bool resting = false;
+  int rests = 0;
   // Who wants to know how the next try ends.
   std::vector<Done<absl::Status>> waiters;
 

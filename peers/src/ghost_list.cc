@@ -7,8 +7,6 @@
 namespace packice {
 namespace {
 
-uint64_t FingerprintOf(const ObjectId& id) { return absl::Hash<absl::string_view>()(id.bytes()); }
-
 uint64_t PlaceFor(uint64_t fingerprint, uint32_t index) {
   return fingerprint << 32 | (uint64_t{index} + 1);
 }
@@ -20,13 +18,15 @@ constexpr size_t kFirstPlaces = 16;
 
 }  // namespace
 
-void GhostList::PrefetchPlace(uint64_t fingerprint) const {
+uint64_t GhostList::FingerprintOf(const ObjectId& id) {
+  return absl::Hash<absl::string_view>()(id.bytes());
+}
+
+void GhostList::Prefetch(uint64_t fingerprint) const {
   const Part& part = parts_[fingerprint >> 56];
   if (part.used == 0) return;
   __builtin_prefetch(&part.places[HomeOf(PlaceFor(fingerprint, 0)) & part.mask], 1);
 }
-
-void GhostList::Prefetch(const ObjectId& id) const { PrefetchPlace(FingerprintOf(id)); }
 
 void GhostList::Enter(Part& part, uint64_t place) {
   size_t at = HomeOf(place) & part.mask;
@@ -114,7 +114,7 @@ void GhostList::Add(const ObjectId& id, uint64_t bytes, uint64_t limit, size_t m
   Enter(part, PlaceFor(fingerprint, index));
   // The next to be forgotten. Its own line is at hand: it was the neighbour of the one before.
   const Ghost& oldest = At(oldest_);
-  PrefetchPlace(oldest.fingerprint);
+  Prefetch(oldest.fingerprint);
   if (oldest.younger != kNone) __builtin_prefetch(&At(oldest.younger), 1);
 }
 

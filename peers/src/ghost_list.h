@@ -24,8 +24,9 @@ class GhostList {
   // Whether it is remembered; it is not any more afterwards.
   bool Take(const ObjectId& id);
 
-  // A hint that this id comes next.
-  void Prefetch(const ObjectId& id) const;
+  // A hint that the id of this fingerprint comes next.
+  void Prefetch(uint64_t fingerprint) const;
+  static uint64_t FingerprintOf(const ObjectId& id);
 
   size_t size() const { return size_; }
   uint64_t bytes() const { return bytes_; }
@@ -53,7 +54,6 @@ class GhostList {
 
   Ghost& At(Index index) { return chunks_[index >> kChunkBits][index & ((1 << kChunkBits) - 1)]; }
   Part& PartOf(uint64_t fingerprint) { return parts_[fingerprint >> 56]; }
-  void PrefetchPlace(uint64_t fingerprint) const;
   static void Enter(Part& part, uint64_t place);
   static void Erase(Part& part, size_t at);
   static void Grow(Part& part);

@@ -31,6 +31,7 @@ void S3FifoPolicy::Hit(EvictionEntry& entry) {
 }
 
 void S3FifoPolicy::ChooseQueue(EvictionEntry& entry) {
+  entry.fingerprint = GhostList::FingerprintOf(entry.id);
   entry.queue = ghosts_.Take(entry.id) ? kMain : kSmall;
 }
 
@@ -92,7 +93,7 @@ void S3FifoPolicy::Evicted(const EvictionEntry& entry) {
 void S3FifoPolicy::PrefetchNext() const {
   const EvictionEntry* const next = small_.Oldest();
   if (next == nullptr) return;
-  ghosts_.Prefetch(next->id);
+  ghosts_.Prefetch(next->fingerprint);  // its id may just be changed, if it is pinned
   if (const EvictionEntry* const after = small_.YoungerThan(*next)) {
     __builtin_prefetch(after, 1);
     __builtin_prefetch(&after->state, 1);

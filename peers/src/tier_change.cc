@@ -19,6 +19,11 @@ bool IsOutOfReach(const absl::Status& status) {
   return kind == ErrorKind::kUnavailable || kind == ErrorKind::kTimeout;
 }
 
+bool IsSameObject(const Grant& grant, const TierRoute& route) {
+  return grant.lease.incarnation == route.lease.incarnation &&
+         grant.object->created_at() == route.object->created_at();
+}
+
 // The tier itself answers what is no matter between tiers.
 bool IsTiersAffair(const TierRoute& route, SessionId session, Instant now) {
   const Lease& lease = route.lease;
@@ -143,20 +148,26 @@ void TieredPeer::Engine::Discard(LeaseRequest request, Done<absl::Status> done) 
 // of the lease's.
 void TieredPeer::Engine::DiscardIfCurrent(LeaseRequest request, TierRoute route,
                                           Done<absl::Status> done) {
-  AcquireRequest look;
-  look.object_id = route.lease.object_id;
-  look.quiet = true;
-  look.session = session_;
-  hot_->Acquire(std::move(look), [this, request = std::move(request), route = std::move(route),
-                                  done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-    bool current = false;
-    if (grant.ok()) {
-      current = grant->lease.incarnation == route.lease.incarnation &&
-                grant->object->created_at() == route.object->created_at();
-      hot_->Release({grant->lease.id, session_, OperationId::kNone}, nullptr);
+  hot_->Lookup(request, [this, request, route = std::move(route),
+                         done = std::move(done)](absl::StatusOr<Grant> lease) mutable {
+    // Before cold hears of it. Not every peer can tell.
+    if (!lease.ok() && KindOf(lease.status()) == ErrorKind::kLeaseExpired) {
+      return std::move(done)(lease.status());
     }
-    if (current) return DiscardHot(std::move(request), route, std::move(done));
-    hot_->Discard(std::move(request), std::move(done));
+    AcquireRequest look;
+    look.object_id = route.lease.object_id;
+    look.quiet = true;
+    look.session = session_;
+    hot_->Acquire(std::move(look), [this, request, route = std::move(route),
+                                    done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+      bool current = false;
+      if (grant.ok()) {
+        current = IsSameObject(*grant, route);
+        hot_->Release({grant->lease.id, session_, OperationId::kNone}, nullptr);
+      }
+      if (current) return DiscardHot(request, route, std::move(done));
+      hot_->Discard(request, std::move(done));
+    });
   });
 }
 
@@ -209,13 +220,14 @@ void TieredPeer::Engine::RemoveFromCold(const ObjectId& id, OperationId operatio
                                         Done<absl::Status> done) {
   if (discards_->Contains(id)) return std::move(done)(absl::OkStatus());
   if (health_.IsDown()) return RememberDiscard(id, std::move(done));
+  const SessionId session = NewSessionId();
   AcquireRequest request;
   request.access = Access::kWrite;
   request.object_id = id;
   request.quiet = true;
-  request.session = session_;
+  request.session = session;
   request.operation = operation;
-  cold_->Acquire(std::move(request), [this, id, operation,
+  cold_->Acquire(std::move(request), [this, id, operation, session,
                                       done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
     if (!grant.ok()) {
       const ErrorKind kind = KindOf(grant.status());
@@ -223,14 +235,14 @@ void TieredPeer::Engine::RemoveFromCold(const ObjectId& id, OperationId operatio
       if (kind == ErrorKind::kNotFound || kind == ErrorKind::kCorrupt) {
         return std::move(done)(absl::OkStatus());
       }
-      health_.Answered(grant.status());
+      MindSession(session, grant.status());
       if (IsOutOfReach(grant.status())) return RememberDiscard(id, std::move(done));
       return std::move(done)(grant.status());
     }
-    const LeaseRequest lease{grant->lease.id, session_, operation};
+    const LeaseRequest lease{grant->lease.id, session, operation};
     cold_->Discard(lease, [this, id, lease, done = std::move(done)](absl::Status status) mutable {
       if (status.ok()) return std::move(done)(std::move(status));
-      health_.Answered(status);
+      MindSession(lease.session, status);
       if (IsOutOfReach(status)) return RememberDiscard(id, std::move(done));
       cold_->Release(lease, nullptr);
       std::move(done)(std::move(status));
@@ -246,15 +258,18 @@ void TieredPeer::Engine::RememberDiscard(const ObjectId& id, Done<absl::Status> 
 }
 
 absl::Status TieredPeer::Engine::CarryOutDiscard(const ObjectId& id) {
+  const SessionId session = NewSessionId();
   AcquireRequest request;
   request.access = Access::kWrite;
   request.object_id = id;
   request.quiet = true;
-  request.session = session_;
+  request.session = session;
   const absl::StatusOr<Grant> grant = blocking::Acquire(*cold_, std::move(request));
+  MindSession(session, grant.status());
   if (grant.ok()) {
-    const LeaseRequest lease{grant->lease.id, session_, OperationId::kNone};
+    const LeaseRequest lease{grant->lease.id, session, OperationId::kNone};
     const absl::Status discarded = blocking::Discard(*cold_, lease);
+    MindSession(session, discarded);
     if (!discarded.ok()) {
       cold_->Release(lease, nullptr);
       return discarded;
@@ -335,6 +350,15 @@ absl::Status TieredPeer::Engine::RelocateInCold(const RelocateRequest& request) 
 absl::Status TieredPeer::Engine::RelocateFromHot(const RelocateRequest& request,
                                                  const TierRoute& route) {
   const ObjectId& id = route.lease.object_id;
+  // What has the id since the lease's own object ended is none of the lease's.
+  AcquireRequest look;
+  look.object_id = id;
+  look.quiet = true;
+  look.session = session_;
+  const absl::StatusOr<Grant> there = blocking::Acquire(*hot_, std::move(look));
+  if (there.ok()) hot_->Release({there->lease.id, session_, request.operation}, nullptr);
+  if (!there.ok() || !IsSameObject(*there, route)) return blocking::Relocate(*hot_, request);
+
   DirtyObject* dirty;
   {
     MutexLock lock(mutex_);
@@ -347,40 +371,49 @@ absl::Status TieredPeer::Engine::RelocateFromHot(const RelocateRequest& request,
     cold_gains_.fetch_add(1);
     DropDirty(id, absl::OkStatus());
   }
+  const SessionId session = NewSessionId();
   AcquireRequest write;
   write.access = Access::kWrite;
   write.object_id = id;
   write.quiet = true;
-  write.session = session_;
+  write.session = session;
   write.operation = request.operation;
   const absl::StatusOr<Grant> cold = blocking::Acquire(*cold_, std::move(write));
+  MindSession(session, cold.status());
   if (!cold.ok()) return cold.status();
   RelocateRequest relocate = request;
   relocate.lease_id = cold->lease.id;
-  relocate.session = session_;
+  relocate.session = session;
   absl::Status moved = blocking::Relocate(*cold_, relocate);
+  MindSession(session, moved);
   if (!moved.ok()) {
-    cold_->Release({cold->lease.id, session_, request.operation}, nullptr);
+    cold_->Release({cold->lease.id, session, request.operation}, nullptr);
     return moved;
   }
   cold_gains_.fetch_add(1);
   // Cold has it under its new id; hot's copy under the old one ends, and with it the lease. If that
   // was over just then, whoever has the next one has it for the copy alone.
   const LeaseRequest lease{request.lease_id, request.session, request.operation};
-  if (!blocking::Discard(*hot_, lease).ok()) PurgeFromHot(id);
+  if (!blocking::Discard(*hot_, lease).ok()) PurgeFromHot(id, Unheard());
   return absl::OkStatus();
 }
 
-void TieredPeer::Engine::PurgeFromHot(const ObjectId& id) {
+void TieredPeer::Engine::PurgeFromHot(const ObjectId& id, Done<absl::Status> done) {
   AcquireRequest request;
   request.access = Access::kWrite;
   request.object_id = id;
   request.wait = absl::Hours(1);
   request.quiet = true;
   request.session = session_;
-  hot_->Acquire(std::move(request), [this](absl::StatusOr<Grant> grant) {
-    if (grant.ok()) hot_->Discard({grant->lease.id, session_, OperationId::kNone}, Unheard());
-  });
+  hot_->Acquire(std::move(request),
+                [this, id, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+                  DropDirty(id, MakeError(ErrorKind::kNotFound, "the object was discarded"));
+                  if (!grant.ok()) {
+                    const bool gone = KindOf(grant.status()) == ErrorKind::kNotFound;
+                    return std::move(done)(gone ? absl::OkStatus() : grant.status());
+                  }
+                  hot_->Discard({grant->lease.id, session_, OperationId::kNone}, std::move(done));
+                });
 }
 
 void TieredPeer::Engine::DropDirty(const ObjectId& id, const absl::Status& status) {

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -139,7 +140,7 @@ class TieredPeer::Engine {
   absl::Status RelocateInCold(const RelocateRequest& request);
   absl::Status RelocateFromHot(const RelocateRequest& request, const TierRoute& route);
   // Takes a copy out of hot that no longer has a right to its id, once nobody writes it.
-  void PurgeFromHot(const ObjectId& id);
+  void PurgeFromHot(const ObjectId& id, Done<absl::Status> done);
   // Of what is dirty no more: hot may take it. `status` for those who wait for its demotion.
   void DropDirty(const ObjectId& id, const absl::Status& status);
 
@@ -167,6 +168,8 @@ class TieredPeer::Engine {
   void Promote(const ObjectId& id);
   absl::Status CopyToHot(const ObjectId& id, OperationId operation, uint64_t& bytes);
   absl::Status CopyBlobs(const Object& from, Object& to);
+  // Puts an object aside that something of its own keeps from moving.
+  void Rest(DirtyObject& object) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BeginMove(const ObjectId& id);
   void EndMove(const ObjectId& id);
   // Also puts back what was put aside meanwhile.
@@ -179,6 +182,9 @@ class TieredPeer::Engine {
   void Attend();
   Instant NextDue() const;
   void Probe();
+  // A call to cold, of a session for it alone, went like this. When the answer may have been lost,
+  // cold may hold a lease that nobody knows of: the session is ended when cold is back.
+  void MindSession(SessionId session, const absl::Status& status);
   void RetryDiscards();
   void CheckPace();
   // Lets go of dirty objects whose own life is over.
@@ -209,6 +215,8 @@ class TieredPeer::Engine {
   absl::flat_hash_map<ObjectId, Instant> moves_ ABSL_GUARDED_BY(mutex_);  // when each began
   size_t demoting_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t promoting_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::multimap<Instant, ObjectId> resting_ ABSL_GUARDED_BY(mutex_);
+  std::vector<SessionId> lost_sessions_ ABSL_GUARDED_BY(mutex_);
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;  // from high water to low water
   size_t flushing_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<RoomWaiter> room_waiters_ ABSL_GUARDED_BY(mutex_);

@@ -70,6 +70,19 @@ absl::StatusOr<bool> SameBytes(const Object& a, const Object& b) {
   return true;
 }
 
+// What says something of the tier, and not of the object alone.
+bool IsTiersFault(const absl::Status& status) {
+  switch (KindOf(status)) {
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kTimeout:
+    case ErrorKind::kCapacity:
+    case ErrorKind::kIo:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Of an object whose own life is over, which need not move any more.
 absl::Status ItsTimeIsOver() { return MakeError(ErrorKind::kNotFound, "the object has expired"); }
 
@@ -128,7 +141,8 @@ void TieredPeer::Engine::Demoted(DirtyObject& object, OperationId operation,
     demoted_bytes_.fetch_add(size, std::memory_order_relaxed);
     Publish(EventKind::kDemoted, operation, id, size, "hot");
   }
-  if (!expired && !gave_up && !conflict) health_.Moved(status);
+  const bool tier_failed = !gone && IsTiersFault(status);
+  if (status.ok() || (tier_failed && !gave_up)) health_.Moved(status);
 
   std::unique_ptr<DirtyObject> clean;
   std::vector<Done<absl::Status>> waiters;
@@ -141,8 +155,10 @@ void TieredPeer::Engine::Demoted(DirtyObject& object, OperationId operation,
     } else if (conflict) {
       object.conflict = true;
       dirty_.PutAside(object);
-    } else {
+    } else if (tier_failed || gave_up) {
       dirty_.PutBack(object);
+    } else {
+      Rest(object);
     }
     changed_.NotifyAll();
   }
@@ -162,6 +178,14 @@ void TieredPeer::Engine::Demoted(DirtyObject& object, OperationId operation,
   if (gone) RetryCreates();
 }
 
+void TieredPeer::Engine::Rest(DirtyObject& object) {
+  constexpr int kDoublings = 20;
+  const absl::Duration rest = options_.first_retry * (1 << std::min(object.rests++, kDoublings));
+  object.resting = true;
+  dirty_.PutAside(object);
+  resting_.emplace(clock_.Now() + std::min(rest, options_.last_retry), object.id());
+}
+
 absl::Status TieredPeer::Engine::CopyToCold(DirtyObject& dirty, OperationId operation) {
   const Object& object = *dirty.pin.object;
   absl::optional<absl::Duration> ttl;
@@ -176,41 +200,44 @@ absl::Status TieredPeer::Engine::CopyToCold(DirtyObject& dirty, OperationId oper
     const absl::Status compared = CompareWithCold(dirty);
     if (compared.ok() || KindOf(compared) != ErrorKind::kNotFound) return compared;
   }
+  const SessionId session = NewSessionId();
   AcquireRequest request = CopyOf(object, ttl);
-  request.session = session_;
+  request.session = session;
   request.operation = operation;
   absl::StatusOr<Grant> grant = blocking::Acquire(*cold_, std::move(request));
   if (!grant.ok()) {
-    return KindOf(grant.status()) == ErrorKind::kAlreadyExists ? CompareWithCold(dirty)
-                                                               : grant.status();
+    if (KindOf(grant.status()) == ErrorKind::kAlreadyExists) return CompareWithCold(dirty);
+    MindSession(session, grant.status());
+    return grant.status();
   }
-  const LeaseRequest lease{grant->lease.id, session_, operation};
+  const LeaseRequest lease{grant->lease.id, session, operation};
   absl::Status status = CopyBlobs(object, *grant->object);
   // Not a reference more than needed: a file that somebody has open may not be sealed.
   grant->object.reset();
-  if (status.ok() && !GoesOn(object.id())) {
-    status = MakeError(ErrorKind::kUnavailable, "the move was given up");
-  }
+  if (!GoesOn(object.id())) status = MakeError(ErrorKind::kBusy, "the move was given up");
   if (status.ok()) {
     SealRequest seal;
     seal.lease_id = lease.lease_id;
     seal.expires_at = dirty.expires_at;
-    seal.session = session_;
+    seal.session = session;
     seal.operation = operation;
     status = blocking::Seal(*cold_, std::move(seal)).status();
     // Its answer may be what was lost.
     if (!status.ok()) dirty.ask_cold = true;
   }
   cold_->Release(lease, nullptr);
+  MindSession(session, status);
   return status;
 }
 
 absl::Status TieredPeer::Engine::CompareWithCold(DirtyObject& dirty) {
+  const SessionId session = NewSessionId();
   AcquireRequest request;
   request.object_id = dirty.id();
   request.quiet = true;
-  request.session = session_;
+  request.session = session;
   const absl::StatusOr<Grant> grant = blocking::Acquire(*cold_, std::move(request));
+  MindSession(session, grant.status());
   if (!grant.ok()) {
     // What is damaged cold sets aside, and then takes a fresh copy.
     return KindOf(grant.status()) == ErrorKind::kCorrupt
@@ -218,7 +245,7 @@ absl::Status TieredPeer::Engine::CompareWithCold(DirtyObject& dirty) {
                : grant.status();
   }
   const absl::StatusOr<bool> same = SameBytes(*dirty.pin.object, *grant->object);
-  cold_->Release({grant->lease.id, session_, OperationId::kNone}, nullptr);
+  cold_->Release({grant->lease.id, session, OperationId::kNone}, nullptr);
   if (!same.ok()) return same.status();
   if (*same) return absl::OkStatus();
   return MakeError(ErrorKind::kAlreadyExists, "the cold tier has another object of this id");
@@ -249,14 +276,16 @@ void TieredPeer::Engine::Promote(const ObjectId& id) {
 
 absl::Status TieredPeer::Engine::CopyToHot(const ObjectId& id, OperationId operation,
                                            uint64_t& bytes) {
+  const SessionId session = NewSessionId();
   AcquireRequest read;
   read.object_id = id;
   read.quiet = true;
-  read.session = session_;
+  read.session = session;
   read.operation = operation;
   const absl::StatusOr<Grant> cold = blocking::Acquire(*cold_, std::move(read));
+  MindSession(session, cold.status());
   if (!cold.ok()) return cold.status();
-  const LeaseRequest cold_lease{cold->lease.id, session_, operation};
+  const LeaseRequest cold_lease{cold->lease.id, session, operation};
   const absl::Status status = [&]() -> absl::Status {
     const absl::StatusOr<ObjectInfo> info = blocking::Stat(*cold_, id);
     if (!info.ok()) return info.status();
@@ -276,9 +305,7 @@ absl::Status TieredPeer::Engine::CopyToHot(const ObjectId& id, OperationId opera
       copied = CheckCopy(*cold->object->blobs()[i], *hot->object->blobs()[i]);
     }
     hot->object.reset();
-    if (copied.ok() && !GoesOn(id)) {
-      copied = MakeError(ErrorKind::kUnavailable, "the move was given up");
-    }
+    if (!GoesOn(id)) copied = MakeError(ErrorKind::kBusy, "the move was given up");
     if (copied.ok()) {
       SealRequest seal;
       seal.lease_id = hot_lease.lease_id;
@@ -292,6 +319,7 @@ absl::Status TieredPeer::Engine::CopyToHot(const ObjectId& id, OperationId opera
     return copied;
   }();
   cold_->Release(cold_lease, nullptr);
+  MindSession(session, status);
   return status;
 }
 
@@ -327,7 +355,9 @@ void TieredPeer::Engine::EndAffair(const ObjectId& id) {
   {
     MutexLock lock(mutex_);
     DirtyObject* const dirty = dirty_.Find(id);
-    if (dirty != nullptr && !dirty->conflict && dirty_.IsAside(*dirty)) dirty_.PutBack(*dirty);
+    if (dirty != nullptr && !dirty->conflict && !dirty->resting && dirty_.IsAside(*dirty)) {
+      dirty_.PutBack(*dirty);
+    }
   }
   Attend();
 }

@@ -37,7 +37,6 @@ TieredPeer::Engine::Engine(std::unique_ptr<Peer> hot, std::unique_ptr<Peer> cold
 
 TieredPeer::Engine::~Engine() {
   stopping_.store(true);
-  reaper_.reset();
   std::deque<RoomWaiter> waiters;
   {
     MutexLock lock(mutex_);
@@ -46,6 +45,9 @@ TieredPeer::Engine::~Engine() {
   for (RoomWaiter& waiter : waiters) {
     std::move(waiter.done)(MakeError(ErrorKind::kUnavailable, "the node ends"));
   }
+  // Tasks know the reaper; what it has begun in the meantime does not any more.
+  executor_->AwaitIdle();
+  reaper_.reset();
   executor_->AwaitIdle();
   hot_->EndSession(session_);
   cold_->EndSession(session_);
@@ -142,6 +144,11 @@ Instant TieredPeer::Engine::RunDue() {
       late.push_back(std::move(room_waiters_.front()));
       room_waiters_.pop_front();
     }
+    while (!resting_.empty() && resting_.begin()->first <= now) {
+      DirtyObject* const object = dirty_.Find(resting_.begin()->second);
+      resting_.erase(resting_.begin());
+      if (object != nullptr && std::exchange(object->resting, false)) dirty_.PutBack(*object);
+    }
     check_routes = now - routes_checked_ >= kRoutesPeriod;
     if (check_routes) routes_checked_ = now;
   }
@@ -190,6 +197,7 @@ Instant TieredPeer::Engine::NextDue() const {
   if (const DirtyObject* const ends = dirty_.FirstToEnd()) {
     next = std::min(next, clock_.Now() + (*ends->expires_at - clock_.WallTime()));
   }
+  if (!resting_.empty()) next = std::min(next, resting_.begin()->first);
   if (!room_waiters_.empty()) next = std::min(next, room_waiters_.front().deadline);
   if (!slow_) {
     for (const auto& [id, since] : moves_) next = std::min(next, since + options_.slow_after);
@@ -199,6 +207,7 @@ Instant TieredPeer::Engine::NextDue() const {
 }
 
 void TieredPeer::Engine::Attend() {
+  if (stopping_.load()) return;
   Pump();
   if (reaper_ != nullptr) reaper_->Expect(NextDue());
 }
@@ -208,12 +217,26 @@ void TieredPeer::Engine::Probe() {
   executor_->Run([this] {
     const bool was_down = health_.IsDown();
     health_.Probed(blocking::Stats(*cold_).status());
-    if (was_down && !health_.IsDown()) {
-      MutexLock lock(mutex_);
-      next_discard_ = absl::ZeroDuration();
+    if (!health_.IsDown()) {
+      std::vector<SessionId> sessions;
+      {
+        MutexLock lock(mutex_);
+        sessions.swap(lost_sessions_);
+        if (was_down) next_discard_ = absl::ZeroDuration();
+      }
+      for (const SessionId session : sessions) cold_->EndSession(session);
     }
     Attend();
   });
+}
+
+void TieredPeer::Engine::MindSession(SessionId session, const absl::Status& status) {
+  if (status.ok()) return;
+  const ErrorKind kind = KindOf(status);
+  if (kind != ErrorKind::kUnavailable && kind != ErrorKind::kTimeout) return;
+  health_.Answered(status);  // so that there is a probe
+  MutexLock lock(mutex_);
+  lost_sessions_.push_back(session);
 }
 
 void TieredPeer::Engine::RetryDiscards() {
@@ -229,7 +252,8 @@ void TieredPeer::Engine::RetryDiscards() {
       if (stopping_.load()) break;
       // Whatever is being done to an object of that id will see to it.
       if (!affairs_.TryBegin(id, TierAffairs::Kind::kChange)) continue;
-      status = CarryOutDiscard(id);
+      // It may have been carried out since, and cold have another object of that id.
+      if (discards_->Contains(id)) status = CarryOutDiscard(id);
       EndAffair(id);
       health_.Answered(status);
       if (!status.ok()) break;

@@ -34,6 +34,7 @@ struct EvictionEntry {
   EvictionEntry* younger = nullptr;  // null: in no queue
   EvictionEntry* older = nullptr;
   double rank = 0;
+  uint64_t fingerprint = 0;         // of the id that it was inserted with
   std::atomic<int64_t> used_at{0};  // nanoseconds on the clock's monotonic scale
   std::atomic<uint32_t> uses{0};
   uint16_t queue = 0;
