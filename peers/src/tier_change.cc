@@ -364,6 +364,11 @@ absl::Status TieredPeer::Engine::RelocateFromHot(const RelocateRequest& request,
     MutexLock lock(mutex_);
     dirty = dirty_.Find(id);
   }
+  const absl::StatusOr<ObjectInfo> info = blocking::Stat(*hot_, id);
+  if (!info.ok()) return info.status();
+  if (info->leases > (dirty != nullptr ? 2 : 1)) {
+    return MakeError(ErrorKind::kBusy, "others hold leases on the object; the object keeps its id");
+  }
   if (dirty != nullptr) {
     absl::Status copied = CopyToCold(*dirty, request.operation);
     health_.Moved(copied);
