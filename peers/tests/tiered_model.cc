@@ -207,7 +207,7 @@ void TieredModel::ClientStep() {
   if (access == Access::kCreate && held.made->state == Made::State::kCreating && held.written) {
     return Chance(85) ? Seal(held) : Chance(50) ? Discard(held) : Release(i);
   }
-  if (access == Access::kWrite && Chance(60)) return Chance(75) ? Discard(held) : Relocate(held);
+  if (access == Access::kWrite && Chance(60)) return Chance(55) ? Discard(held) : Relocate(held);
   if (choice < 90) return Release(i);
   if (access == Access::kCreate && held.made->state == Made::State::kPossible) return Seal(held);
 }
