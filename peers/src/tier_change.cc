@@ -14,11 +14,6 @@ Done<absl::Status> Unheard() {
   return [](const absl::Status&) {};
 }
 
-bool IsOutOfReach(const absl::Status& status) {
-  const ErrorKind kind = KindOf(status);
-  return kind == ErrorKind::kUnavailable || kind == ErrorKind::kTimeout;
-}
-
 bool IsSameObject(const Grant& grant, const TierRoute& route) {
   return grant.lease.incarnation == route.lease.incarnation &&
          grant.object->created_at() == route.object->created_at();

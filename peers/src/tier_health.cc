@@ -8,17 +8,17 @@
 namespace packice {
 namespace {
 
-bool IsOutOfReach(const absl::Status& status) {
-  if (status.ok()) return false;
-  const ErrorKind kind = KindOf(status);
-  return kind == ErrorKind::kUnavailable || kind == ErrorKind::kTimeout;
-}
-
 std::string ReasonOf(const absl::Status& status) {
   return status.message().empty() ? std::string(status.ToString()) : std::string(status.message());
 }
 
 }  // namespace
+
+bool IsOutOfReach(const absl::Status& status) {
+  if (status.ok()) return false;
+  const ErrorKind kind = KindOf(status);
+  return kind == ErrorKind::kUnavailable || kind == ErrorKind::kTimeout;
+}
 
 TierHealth::TierHealth(const Clock& clock, RandomSource& random, absl::Duration first,
                        absl::Duration last, OnChange on_change)

@@ -18,6 +18,9 @@
 
 namespace packice {
 
+// Whether a call went like this because its tier may be out of reach: it may have happened, too.
+bool IsOutOfReach(const absl::Status& status);
+
 class TierHealth {
  public:
   struct View {

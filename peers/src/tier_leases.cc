@@ -52,11 +52,9 @@ void TieredPeer::Engine::Release(LeaseRequest request, Done<absl::Status> done) 
   tier.Release(std::move(request),
                [this, id, cold, done = std::move(done)](absl::Status status) mutable {
                  // With a tier that is out of reach its leases end by themselves.
-                 if (cold && !status.ok()) {
+                 if (cold && IsOutOfReach(status)) {
                    health_.Answered(status);
-                   const ErrorKind kind = KindOf(status);
-                   if (kind == ErrorKind::kUnavailable || kind == ErrorKind::kTimeout)
-                     status = absl::OkStatus();
+                   status = absl::OkStatus();
                  }
                  if (status.ok()) routes_.Erase(id);
                  if (done) std::move(done)(std::move(status));

@@ -231,9 +231,7 @@ void TieredPeer::Engine::Probe() {
 }
 
 void TieredPeer::Engine::MindSession(SessionId session, const absl::Status& status) {
-  if (status.ok()) return;
-  const ErrorKind kind = KindOf(status);
-  if (kind != ErrorKind::kUnavailable && kind != ErrorKind::kTimeout) return;
+  if (!IsOutOfReach(status)) return;
   health_.Answered(status);  // so that there is a probe
   MutexLock lock(mutex_);
   lost_sessions_.push_back(session);
