@@ -306,6 +306,13 @@ absl::Status TieredPeer::Engine::RelocateNow(const RelocateRequest& request,
                                              const TierRoute& route) {
   const ObjectId& to = request.to;
   if (!affairs_.TryBegin(to, TierAffairs::Kind::kChange)) {
+    for (Peer* const tier : {hot_.get(), cold_.get()}) {
+      const absl::StatusOr<ObjectInfo> moving = blocking::Stat(*tier, to);
+      if (moving.ok() && moving->state == ObjectState::kSealed) {
+        return MakeError(ErrorKind::kAlreadyExists,
+                         absl::StrCat("object ", to.ToQuoted(), " exists and is sealed"));
+      }
+    }
     return MakeError(ErrorKind::kBusy,
                      absl::StrCat("something else is being done to object ", to.ToQuoted()));
   }
