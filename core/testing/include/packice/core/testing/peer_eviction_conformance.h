@@ -42,7 +42,6 @@ TEST_P(PeerEvictionConformance, ALeaseDoesNotMakeAnObjectRecent) {
 }
 
 TEST_P(PeerEvictionConformance, AQuietReadDoesNotMakeAnObjectRecent) {
-  if (!GetParam().knows_copies) GTEST_SKIP();
   FillWithUnleased();
   ASSERT_OK_AND_ASSIGN(Grant reader, ReadQuietly("a"));
   ASSERT_THAT(Release(reader), IsOk());

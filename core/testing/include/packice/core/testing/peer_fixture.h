@@ -51,8 +51,6 @@ struct PeerParam {
   bool ids_are_utf8_only = false;      // JSON carries no other bytes
   bool sees_writable_mappings = true;  // Seal is `busy` while one is open
   bool maps_unsealed = true;           // Blob::Map before Seal
-  // What tiers ask for: AcquireRequest::quiet, SealRequest::expires_at, PeerStats::hit_bytes.
-  bool knows_copies = true;
   // An object has one copy, on one medium: its bytes count once, and a rename is done in one step.
   bool one_copy = true;
   // Bytes that were not looked at before the lease ended can be read after it.

@@ -47,7 +47,7 @@ TEST_P(PeerRelocateConformance, RelocateEndsTheLease) {
 }
 
 TEST_P(PeerRelocateConformance, TheCountsStayAsTheyWere) {
-  if (!GetParam().one_copy) GTEST_SKIP();
+  if (!GetParam().one_copy) GTEST_SKIP() << "tiers have several copies";
   ASSERT_THAT(Put("a", "12345"), IsOk());
   ASSERT_THAT(Rename("a", "b"), IsOk());
   PeerStats stats = GetStats();
@@ -181,7 +181,7 @@ TEST_P(PeerRelocateConformance, WhoWaitsForTheNewIdFindsTheObject) {
 
 // An object goes to and fro, and whoever looks sees it exactly once.
 TEST_P(PeerRelocateConformance, AtNoMomentDoBothOrNeitherOfTheIdsShow) {
-  if (!GetParam().one_copy) GTEST_SKIP();
+  if (!GetParam().one_copy) GTEST_SKIP() << "tiers have several copies";
   ASSERT_THAT(Put("there", "bytes"), IsOk());
   std::atomic<bool> stop{false};
   std::thread mover([&] {

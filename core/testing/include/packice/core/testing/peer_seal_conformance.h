@@ -225,7 +225,7 @@ TEST_P(PeerConformance, TheIdIsFreeEvenWhileAWriteLeaseOnTheDiscardedObjectLives
 }
 
 TEST_P(PeerConformance, DiscardedBytesCountUntilTheLastReaderReleases) {
-  if (!GetParam().one_copy) GTEST_SKIP();
+  if (!GetParam().one_copy) GTEST_SKIP() << "tiers have several copies";
   ASSERT_THAT(Put("a", "12345"), IsOk());
   EXPECT_EQ(GetStats().bytes, Footprint({5}));
   ASSERT_OK_AND_ASSIGN(Grant reader, Read("a"));
