@@ -40,6 +40,20 @@ absl::string_view EventKindName(EventKind kind) {
       return "tier_degraded";
     case EventKind::kTierRecovered:
       return "tier_recovered";
+    case EventKind::kPeerJoined:
+      return "peer_joined";
+    case EventKind::kPeerLeft:
+      return "peer_left";
+    case EventKind::kPeerSuspected:
+      return "peer_suspected";
+    case EventKind::kDownloadStarted:
+      return "download_started";
+    case EventKind::kDownloadFinished:
+      return "download_finished";
+    case EventKind::kDownloadFailed:
+      return "download_failed";
+    case EventKind::kHolderBanned:
+      return "holder_banned";
   }
   return "unknown";
 }

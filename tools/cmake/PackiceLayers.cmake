@@ -10,7 +10,7 @@ set(PACKICE_LAYER_TABLE
   "peers       | core backends  |                         |"
   "transport   | core           | Boost OpenSSL prometheus |"
   "proto       |                | gRPC protobuf           |"
-  "p2p         | core proto     | gRPC protobuf Boost     |"
+  "p2p         | core proto     | gRPC protobuf Boost OpenSSL xxHash |"
   "interface   | *              | glog CLI11 tomlplusplus ZLIB | hiredis"
   "tests       | *              | *                       | *"
 )

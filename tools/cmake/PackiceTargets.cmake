@@ -16,16 +16,17 @@ macro(packice_parse required options one_value multi_value)
   endforeach()
 endmacro()
 
-# Notes the files as listed, and fails on one that is not there.
+# Notes the files as listed, and fails on one that is not there. Generated ones are nobody's to check.
 function(packice_list_files layer)
   foreach(file IN LISTS ARGN)
     cmake_path(ABSOLUTE_PATH file NORMALIZE OUTPUT_VARIABLE path)
+    get_source_file_property(generated "${path}" GENERATED)
+    if(generated)
+      continue()
+    endif()
     if(NOT EXISTS "${path}")
-      get_source_file_property(generated "${path}" GENERATED)
-      if(NOT generated)
-        message(FATAL_ERROR "packice: ${layer} lists ${file}, but there is no such file in "
-                            "${CMAKE_CURRENT_SOURCE_DIR}")
-      endif()
+      message(FATAL_ERROR "packice: ${layer} lists ${file}, but there is no such file in "
+                          "${CMAKE_CURRENT_SOURCE_DIR}")
     endif()
     set_property(GLOBAL APPEND PROPERTY PACKICE_FILES_${layer} "${path}")
   endforeach()

@@ -26,8 +26,16 @@ enum class EventKind {
   kPromoted,       // the hotter tier has a copy again
   kTierDegraded,   // the tier fails, is full, slow or out of reach; `detail` says which
   kTierRecovered,  // it works again
+  // Of a swarm; `detail` names the other node:
+  kPeerJoined,
+  kPeerLeft,         // it said so, or it is dead
+  kPeerSuspected,    // it does not answer; it may still say that it lives
+  kDownloadStarted,  // the object is copied from other nodes
+  kDownloadFinished,
+  kDownloadFailed,
+  kHolderBanned,  // it sent wrong bytes of the object
 };
-inline constexpr EventKind kLastEventKind = EventKind::kTierRecovered;
+inline constexpr EventKind kLastEventKind = EventKind::kHolderBanned;
 
 absl::string_view EventKindName(EventKind kind);  // "created", "lease_expired", ...
 absl::optional<EventKind> EventKindFromName(absl::string_view name);
@@ -36,7 +44,7 @@ absl::optional<EventKind> EventKindFromName(absl::string_view name);
 struct Event {
   EventKind kind;
   OperationId operation;      // what caused it; kNone for what time caused
-  const ObjectId& object_id;  // empty for what is told of a whole tier
+  const ObjectId& object_id;  // empty for what is told of a whole tier or node
   uint64_t size = 0;          // bytes of the object
   // Which tier of a node it happened in: "hot", "cold"; empty in a node without tiers.
   absl::string_view tier = {};
