@@ -1,6 +1,6 @@
-// The blobs of an object as one run of bytes in this process's memory, to be read: also of an object
-// that is still being written, and good after it is sealed, because a private mapping does not
-// count as a writer (fcntl(2), F_SEAL_WRITE). Move-only; reading is thread-safe.
+// The blobs of an object as one run of bytes in this process's memory, to be read: also of an
+// object that is still being written, and good after it is sealed, because a private mapping does
+// not count as a writer (fcntl(2), F_SEAL_WRITE). Move-only; reading is thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -49,8 +49,8 @@ absl::Status AddBlob(const Blob& blob, std::string& buffer, PieceHasher& hasher)
     absl::StatusOr<size_t> n = blob.Read(at, absl::MakeSpan(&buffer[0], wanted));
     if (!n.ok()) return n.status();
     if (*n < wanted) {
-      return MakeError(ErrorKind::kCorrupt, absl::StrCat("a sealed blob of ", blob.size(),
-                                                         " bytes ends at ", at + *n));
+      return MakeError(ErrorKind::kCorrupt,
+                       absl::StrCat("a sealed blob of ", blob.size(), " bytes ends at ", at + *n));
     }
     hasher.Add(absl::string_view(buffer.data(), *n));
     at += *n;
@@ -71,9 +71,9 @@ absl::StatusOr<Manifest> MakeManifest(const Object& object, absl::optional<absl:
     manifest.expires_at = absl::FromUnixMillis(absl::ToUnixMillis(*expires_at));
   }
   if (manifest.pieces() > Manifest::kMaxPieces) {
-    return MakeError(ErrorKind::kInvalidArgument,
-                     absl::StrCat("an object of ", object.size(), " bytes is too large to be "
-                                  "shared by pieces"));
+    return MakeError(ErrorKind::kInvalidArgument, absl::StrCat("an object of ", object.size(),
+                                                               " bytes is too large to be "
+                                                               "shared by pieces"));
   }
   std::string buffer(std::min(kBuffer, object.size()), '\0');
   PieceHasher hasher(manifest);

@@ -71,17 +71,15 @@ void NodeObjects::CreateNew(const ObjectId& object_id, std::shared_ptr<const Man
   request.metadata = manifest->metadata;
   request.session = session_;
   request.quiet = true;
-  local_.Acquire(std::move(request),
-                 [this, object_id, manifest = std::move(manifest), may_drop,
-                  done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-                   const bool full =
-                       !grant.ok() && KindOf(grant.status()) == ErrorKind::kCapacity;
-                   if (full && may_drop && DropAll()) {
-                     return CreateNew(object_id, std::move(manifest), false, std::move(done));
-                   }
-                   if (!grant.ok()) return std::move(done)(grant.status());
-                   Started(std::move(manifest), *std::move(grant), std::move(done));
-                 });
+  local_.Acquire(std::move(request), [this, object_id, manifest = std::move(manifest), may_drop,
+                                      done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+    const bool full = !grant.ok() && KindOf(grant.status()) == ErrorKind::kCapacity;
+    if (full && may_drop && DropAll()) {
+      return CreateNew(object_id, std::move(manifest), false, std::move(done));
+    }
+    if (!grant.ok()) return std::move(done)(grant.status());
+    Started(std::move(manifest), *std::move(grant), std::move(done));
+  });
 }
 
 void NodeObjects::Started(std::shared_ptr<const Manifest> manifest, Grant grant, StoreDone done) {

@@ -48,8 +48,8 @@ class NodeObjects final : public LocalObjects {
     Instant until;
   };
 
-  void CreateNew(const ObjectId& object_id, std::shared_ptr<const Manifest> manifest,
-                 bool may_drop, Done<absl::StatusOr<std::shared_ptr<PieceStore>>> done);
+  void CreateNew(const ObjectId& object_id, std::shared_ptr<const Manifest> manifest, bool may_drop,
+                 Done<absl::StatusOr<std::shared_ptr<PieceStore>>> done);
   void Started(std::shared_ptr<const Manifest> manifest, Grant grant,
                Done<absl::StatusOr<std::shared_ptr<PieceStore>>> done);
   void Forget(const ObjectId& object_id);

@@ -28,16 +28,17 @@ class PartialPieces::Incoming final : public Arrival {
 
   absl::Span<char> Space(size_t max) override {
     const uint64_t left = std::min<uint64_t>(max, size_ - done_);
-    if (in_place_) return pieces_->Place(pieces_->manifest_->PieceOffset(piece_) + done_).first(left);
+    if (in_place_) {
+      const absl::Span<char> place = Place();
+      return place.first(std::min<uint64_t>(left, place.size()));
+    }
     // Of one that lost its place only the hash counts from then on.
     if (aside_.empty()) aside_.resize(size_);
     return absl::MakeSpan(&aside_[done_], left);
   }
 
   void Filled(size_t bytes) override {
-    const char* const from = in_place_
-                                 ? pieces_->Place(pieces_->manifest_->PieceOffset(piece_) + done_).data()
-                                 : &aside_[done_];
+    const char* const from = in_place_ ? Place().data() : &aside_[done_];
     hasher_->Update(absl::string_view(from, bytes));
     done_ += bytes;
   }
@@ -51,12 +52,17 @@ class PartialPieces::Incoming final : public Arrival {
     return true;
   }
 
- private:
+  // Somebody else has the piece, or the object is sealed.
   void GiveUpPlace() {
     if (!in_place_) return;
     in_place_ = false;
     auto& taken = pieces_->in_place_;
     taken.erase(std::find(taken.begin(), taken.end(), std::make_pair(piece_, this)));
+  }
+
+ private:
+  absl::Span<char> Place() {
+    return pieces_->Place(pieces_->manifest_->PieceOffset(piece_) + done_);
   }
 
   void MoveIn() {

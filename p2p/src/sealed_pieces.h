@@ -14,8 +14,8 @@ namespace packice {
 class SealedPieces final : public PieceStore {
  public:
   // `manifest` is that of the leased object. Errors of BlobView::Map.
-  static absl::StatusOr<std::shared_ptr<PieceStore>> Make(
-      SwarmLease lease, std::shared_ptr<const Manifest> manifest);
+  static absl::StatusOr<std::shared_ptr<PieceStore>> Make(SwarmLease lease,
+                                                          std::shared_ptr<const Manifest> manifest);
 
   const ObjectId& object_id() const override { return lease_.object().id(); }
   const std::shared_ptr<const Manifest>& manifest() const override { return manifest_; }

@@ -1,10 +1,12 @@
 #include "swarm_reads.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "packice/core/error.h"
+#include "swarm_lease.h"
 
 namespace packice {
 namespace {
@@ -62,8 +64,8 @@ SwarmReads::~SwarmReads() { Stop(); }
 
 void SwarmReads::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
   auto read = std::make_shared<Read>();
-  read->operation =
-      request.operation == OperationId::kNone ? NewOperationId() : request.operation;
+  read->operation = request.operation == OperationId::kNone ? NewOperationId() : request.operation;
+  request.operation = read->operation;
   if (request.wait > absl::ZeroDuration()) read->deadline = clock_.Now() + request.wait;
   read->request = std::move(request);
   {
@@ -84,10 +86,10 @@ void SwarmReads::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> don
     timers_.RunAt(read->deadline, [this, weak = std::weak_ptr<Read>(read)] {
       const ReadRef late = weak.lock();
       if (late == nullptr) return;
-      EndWhere([&late](const Read& other) { return other.number == late->number; },
-               MakeError(ErrorKind::kTimeout,
-                         absl::StrCat("object ", late->request.object_id.ToQuoted(),
-                                      " was not here within the time to wait")));
+      EndWhere(
+          [&late](const Read& other) { return other.number == late->number; },
+          MakeError(ErrorKind::kTimeout, absl::StrCat("object ", late->request.object_id.ToQuoted(),
+                                                      " was not here within the time to wait")));
     });
   }
   AskLocal(read);
@@ -98,17 +100,15 @@ void SwarmReads::AskLocal(const ReadRef& read) {
   if (++read->rounds > kMaxRounds) return Finish(read, GoneAgain(read->request.object_id));
   AcquireRequest request = read->request;
   request.wait = absl::ZeroDuration();
-  local_.Acquire(std::move(request), [this, read](absl::StatusOr<Grant> grant) {
-    OnLocal(read, std::move(grant));
-  });
+  local_.Acquire(std::move(request),
+                 [this, read](absl::StatusOr<Grant> grant) { OnLocal(read, std::move(grant)); });
 }
 
 void SwarmReads::WaitLocal(const ReadRef& read) {
   AcquireRequest request = read->request;
   request.wait = std::max(read->deadline - clock_.Now(), absl::Nanoseconds(1));
-  local_.Acquire(std::move(request), [this, read](absl::StatusOr<Grant> grant) {
-    OnLocal(read, std::move(grant));
-  });
+  local_.Acquire(std::move(request),
+                 [this, read](absl::StatusOr<Grant> grant) { OnLocal(read, std::move(grant)); });
 }
 
 void SwarmReads::OnLocal(const ReadRef& read, absl::StatusOr<Grant> grant) {
@@ -130,8 +130,7 @@ void SwarmReads::AskSwarm(const ReadRef& read) {
     fetch.object_id = read->request.object_id;
     fetch.deadline = read->deadline;
     fetch.operation = read->operation;
-    engine_.Fetch(std::move(fetch),
-                  [this, read](absl::Status status) { OnFetched(read, status); });
+    engine_.Fetch(std::move(fetch), [this, read](absl::Status status) { OnFetched(read, status); });
   });
 }
 
@@ -165,8 +164,8 @@ void SwarmReads::Park(const ReadRef& read) {
   }
   if (read->over()) return Unpark(read);
   if (!first) return;
-  std::unique_ptr<Directory::Watch> watch = directory_.WatchPrefix(
-      std::string(id.bytes()), [this, id](const DirectoryChange& change) {
+  std::unique_ptr<Directory::Watch> watch =
+      directory_.WatchPrefix(std::string(id.bytes()), [this, id](const DirectoryChange& change) {
         if (change.held && change.object_id == id) Wake(id);
       });
   {
@@ -239,7 +238,7 @@ void SwarmReads::EndWhere(Predicate predicate, const absl::Status& why) {
 }
 
 void SwarmReads::Cancel(OperationId operation) {
-  EndWhere([operation](const Read& read) { return read.operation == operation && read.waits(); },
+  EndWhere([operation](const Read& read) { return read.operation == operation; },
            MakeError(ErrorKind::kTimeout, "the wait was cancelled"));
 }
 

@@ -15,6 +15,11 @@ void TimerThread::RunAt(Instant when, absl::AnyInvocable<void() &&> callback) {
   changed_.NotifyOne();
 }
 
+void TimerThread::Nudge() {
+  MutexLock lock(mutex_);
+  changed_.NotifyOne();
+}
+
 void TimerThread::Stop() {
   {
     MutexLock lock(mutex_);
@@ -34,8 +39,8 @@ void TimerThread::Work() {
           changed_.Wait(mutex_);
         } else {
           // At least a moment, so that a clock that stands still is no busy loop.
-          changed_.WaitFor(mutex_, std::max(due_.begin()->first - clock_.Now(),
-                                            absl::Milliseconds(1)));
+          changed_.WaitFor(mutex_,
+                           std::max(due_.begin()->first - clock_.Now(), absl::Milliseconds(1)));
         }
       }
       if (stopping_) return;

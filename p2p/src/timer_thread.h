@@ -21,6 +21,9 @@ class TimerThread {
   // The callback must be brief. After Stop it is dropped.
   void RunAt(Instant when, absl::AnyInvocable<void() &&> callback);
 
+  // Looks at the clock again: it may have been moved.
+  void Nudge();
+
   // Blocks until no callback runs.
   void Stop();
 
