@@ -6,6 +6,7 @@
 // not settled yet.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>

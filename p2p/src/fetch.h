@@ -4,6 +4,7 @@
 // Kept in a shared_ptr, so that late answers find out that it has ended. Thread-compatible.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,7 +29,7 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
   bool CancelWaiter(OperationId operation);
 
   void Start();
-  bool started() const { return phase_ != Phase::kQueued; }
+  bool started() const { return ran_; }
   void Tick(Instant now);
   void Fail(absl::Status why);
 
@@ -38,6 +39,7 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
 
   const ObjectId& object_id() const { return object_id_; }
   DownloadInfo Info() const;
+  void AddTransfers(std::vector<TransferInfo>& transfers) const;
 
   OpenFrame OpenRequest() const override;
   bool OnOpened(Source& source, const OpenedFrame& opened) override;
@@ -77,6 +79,7 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
   std::function<void(Fetch&)> on_end_;
 
   Phase phase_ = Phase::kQueued;
+  bool ran_ = false;
   std::vector<Waiter> waiters_;
   ContentDigest digest_;  // that the directory told
   uint64_t size_ = 0;

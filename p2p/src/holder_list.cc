@@ -95,9 +95,10 @@ bool HolderList::banned(const std::string& address) const {
   });
 }
 
-size_t HolderList::usable() const {
-  return static_cast<size_t>(std::count_if(entries_.begin(), entries_.end(),
-                                           [](const Entry& entry) { return !entry.banned; }));
+bool HolderList::hopeful() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
+    return !entry.banned && entry.failures < kUselessAfter;
+  });
 }
 
 std::vector<std::string> HolderList::Useless() const {

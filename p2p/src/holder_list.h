@@ -47,7 +47,8 @@ class HolderList {
   void Forgive();  // all bans and failures
 
   bool banned(const std::string& address) const;
-  size_t usable() const;  // in use or not
+  // Whether there is anybody who is in use or may be tried with some hope.
+  bool hopeful() const;
   // Whom a directory need not tell of: banned ones, and those that failed several times.
   std::vector<std::string> Useless() const;
 

@@ -38,7 +38,8 @@ struct Source final : LinkPool::User {
   bool asked_manifest = false;
   bool asked_eager = false;
   bool open = false;  // OPENED has come
-  bool gone = false;  // no longer in the set
+  bool gone = false;         // no longer in the set
+  bool in_download = false;  // added to it
   Instant since = absl::ZeroDuration();  // of the last that was heard of it, or hoped for
 
   bool complete = false;
