@@ -161,7 +161,22 @@ void SwarmPeer::Release(LeaseRequest request, Done<absl::Status> done) {
 }
 void SwarmPeer::Relocate(RelocateRequest request, Done<absl::Status> done) {
   impl_->objects.Drop(request.to);
-  impl_->local->Relocate(std::move(request), std::move(done));
+  // The event of it tells the new id only.
+  LeaseRequest lease;
+  lease.lease_id = request.lease_id;
+  lease.session = request.session;
+  impl_->local->Lookup(
+      std::move(lease), [impl = impl_.get(), request = std::move(request),
+                         done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+        ObjectId from;
+        if (grant.ok()) from = grant->object->id();
+        impl->local->Relocate(
+            std::move(request),
+            [impl, from = std::move(from), done = std::move(done)](absl::Status status) mutable {
+              if (status.ok() && !from.empty()) impl->changes.Add(from);
+              std::move(done)(std::move(status));
+            });
+      });
 }
 void SwarmPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) {
   impl_->local->Renew(std::move(request), std::move(done));

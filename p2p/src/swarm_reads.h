@@ -38,6 +38,7 @@ class SwarmReads {
   // Ends all reads with `unavailable`, those to come, too.
   void Stop();
 
+  // Those that no peer counts as waiting.
   size_t waiting() const;
 
  private:
