@@ -71,6 +71,7 @@ class Simulation {
   void StopNode(Node& node);
   void Send(Node& from, const std::string& to, MembershipMessage message);
   void OnMember(MemberChange change, const MemberStatement& member);
+  void NoteWhoKnows(GossipSimulationReport::Detection& detection);
   bool Separated(size_t a, size_t b) const;
   bool PartitionLately() const;
   double PeriodsSince(absl::Duration at) const {
@@ -246,8 +247,14 @@ void Simulation::StopNode(Node& node) {
   }
   report_.suspicions += node.membership->suspicions();
   report_.refutations += node.membership->refutations();
-  node.membership.reset();
+  const std::unique_ptr<Membership> stopped = std::move(node.membership);
   crashed_at_[node.number] = now_;
+  // What it knew of earlier crashes does not count any more.
+  for (auto& detection : report_.detections) {
+    const MemberTable::Index index = members.Find(nodes_[detection.node]->address);
+    if (index != MemberTable::kNone && !members[index].present()) --deaths_seen_[detection.node];
+    NoteWhoKnows(detection);
+  }
 }
 
 void Simulation::Send(Node& from, const std::string& to, MembershipMessage message) {
@@ -294,13 +301,7 @@ void Simulation::OnMember(MemberChange change, const MemberStatement& member) {
     if (change == MemberChange::kDied) {
       if (found.first_dead == kNever) found.first_dead = PeriodsSince(crashed_at_[number]);
       ++deaths_seen_[number];
-      const auto runs = [](const std::unique_ptr<Node>& other) {
-        return other->membership != nullptr;
-      };
-      if (static_cast<size_t>(std::count_if(nodes_.begin(), nodes_.end(), runs)) ==
-          deaths_seen_[number]) {
-        found.known_to_all = PeriodsSince(crashed_at_[number]);
-      }
+      NoteWhoKnows(found);
     }
     return;
   }
@@ -308,6 +309,15 @@ void Simulation::OnMember(MemberChange change, const MemberStatement& member) {
   if (change == MemberChange::kDied && node.membership != nullptr && !node.leaving &&
       of_this_life && !PartitionLately()) {
     ++report_.false_deaths;
+  }
+}
+
+void Simulation::NoteWhoKnows(GossipSimulationReport::Detection& detection) {
+  const auto runs = [](const std::unique_ptr<Node>& node) { return node->membership != nullptr; };
+  const auto running = std::count_if(nodes_.begin(), nodes_.end(), runs);
+  if (detection.known_to_all == kNever &&
+      static_cast<size_t>(running) == deaths_seen_[detection.node]) {
+    detection.known_to_all = PeriodsSince(crashed_at_[detection.node]);
   }
 }
 

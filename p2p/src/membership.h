@@ -97,7 +97,8 @@ class Membership final : private ProbeHost {
   const StatementRef& self() const { return self_; }
   const MemberTable& members() const { return members_; }
   size_t fleet_size() const { return members_.present() + 1; }
-  absl::Duration Age(Instant now, const MemberRecord& record) const;
+  absl::Duration Age(Instant now, const MemberRecord& record) const;  // of its state
+  absl::Duration OwnAge(Instant now) const { return now - start_; }
 
   uint32_t health() const { return prober_.health().value(); }
   uint64_t probes() const { return prober_.probes(); }
