@@ -120,9 +120,8 @@ TEST_F(GossipNodeTest, WhoLeavesHasLeft) {
 TEST_F(GossipNodeTest, WhoStopsWithoutAWordIsSuspectedThenDead) {
   const std::string address = b_->gossip_address();
   b_.reset();
-  EXPECT_TRUE(Eventually([&] {
-    return StateOf(*a_, address) == "dead" && StateOf(*c_, address) == "dead";
-  }));
+  EXPECT_TRUE(Eventually(
+      [&] { return StateOf(*a_, address) == "dead" && StateOf(*c_, address) == "dead"; }));
   EXPECT_GT(a_->counters().suspicions + c_->counters().suspicions, 0u);
   EXPECT_EQ(StateOf(*a_, c_->gossip_address()), "alive");
 }
@@ -152,8 +151,8 @@ TEST_F(GossipNodeTest, OtherClustersAreRefused) {
   const auto stranger = Start(options);
   options.join = {stranger->gossip_address()};
   const auto companion = Start(options);
-  EXPECT_TRUE(Eventually(
-      [&] { return StateOf(*stranger, companion->gossip_address()) == "alive"; }));
+  EXPECT_TRUE(
+      Eventually([&] { return StateOf(*stranger, companion->gossip_address()) == "alive"; }));
   EXPECT_EQ(StateOf(*stranger, a_->gossip_address()), "");
   EXPECT_EQ(StateOf(*a_, stranger->gossip_address()), "");
 }
@@ -179,8 +178,7 @@ TEST(GossipNodeStartTest, WhoHasNotTheTokenIsRefused) {
   const auto friendly = Start(options);
   options.token = "guess";
   const auto stranger = Start(options);
-  EXPECT_TRUE(
-      Eventually([&] { return StateOf(*friendly, member->gossip_address()) == "alive"; }));
+  EXPECT_TRUE(Eventually([&] { return StateOf(*friendly, member->gossip_address()) == "alive"; }));
   // It has asked at least once by the time that it is answered, and refused, by a companion.
   options.join.push_back(stranger->gossip_address());
   const auto companion = Start(options);
