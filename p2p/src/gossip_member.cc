@@ -118,8 +118,10 @@ absl::Status GossipMember::Open() {
   };
   fleet.wake = [this] { Wake(); };
   directory_ = std::make_unique<GossipDirectory>(std::move(directory), std::move(fleet));
-  membership_ =
-      std::make_unique<Membership>(MembershipOf(options_, gossip_address_), *this, *this, Now());
+  MembershipNetwork& network = *this;
+  MembershipObserver& observer = *this;
+  membership_ = std::make_unique<Membership>(MembershipOf(options_, gossip_address_), network,
+                                             observer, Now());
   if (!membership_->self()->Valid()) {
     return MakeError(ErrorKind::kInvalidArgument,
                      absl::StrCat("addresses, zone and role of a member are at most ",
