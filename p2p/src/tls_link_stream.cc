@@ -19,6 +19,8 @@
 namespace packice {
 namespace {
 
+constexpr size_t kReadBufferBytes = 128 << 10;  // a link has it only while something comes
+
 struct FreeSsl {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
@@ -147,6 +149,9 @@ absl::StatusOr<std::unique_ptr<LinkTls>> LinkTls::Load(const TlsFiles& files) {
   SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION);
   SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // As much as is there with one call, not a record's head and its body with two.
+  SSL_CTX_set_read_ahead(ssl, 1);
+  SSL_CTX_set_default_read_buffer_len(ssl, kReadBufferBytes);
   // Links are long-lived and few: what resuming sessions would save is not worth their memory.
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(ssl, 0);
