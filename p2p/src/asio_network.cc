@@ -306,7 +306,7 @@ LinkId AsioNetwork::Impl::Dial(const std::string& address) {
   ErrorCode error;
   const asio::ip::address host = asio::ip::make_address(parsed->host, error);
   if (!error) {
-    link->Connect(Tcp::endpoint(host, parsed->port));
+    link->Connect({Tcp::endpoint(host, parsed->port)});
   } else {
     Resolve(id, *parsed);
   }
@@ -319,7 +319,7 @@ void AsioNetwork::Impl::Resolve(LinkId id, const NodeAddress& address) {
       [this, id, address](ErrorCode error, const Tcp::resolver::results_type& results) {
         Link* const link = Find(id);
         if (link == nullptr) return;
-        if (!error && !results.empty()) return link->Connect(results.begin()->endpoint());
+        if (!error) return link->Connect({results.begin(), results.end()});
         link->Fail(Unavailable(absl::StrCat("nobody knows the host of the node at ",
                                             address.ToText(), ": ", error.message())));
       });

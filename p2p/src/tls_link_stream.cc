@@ -30,7 +30,6 @@ struct FreeContext {
 
 std::string LastError() {
   const unsigned long code = ERR_get_error();
-  ERR_clear_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   return reason == nullptr ? "no reason given" : reason;
 }
@@ -40,6 +39,7 @@ class TlsLinkStream final : public LinkStream {
   explicit TlsLinkStream(SSL* ssl) : ssl_(ssl) {}
 
   Moved Read(absl::Span<const iovec> room) override {
+    ERR_clear_error();  // what is left there would be taken for this call's
     size_t read = 0;
     for (const iovec& part : room) {
       size_t filled = 0;
@@ -55,6 +55,7 @@ class TlsLinkStream final : public LinkStream {
   }
 
   Moved Write(absl::Span<const iovec> bytes, bool) override {
+    ERR_clear_error();
     size_t written = 0;
     for (const iovec& part : bytes) {
       size_t at = 0;
@@ -84,10 +85,7 @@ class TlsLinkStream final : public LinkStream {
   // `n` is what the last call answered; what moved before it counts first.
   Moved Stopped(size_t moved, int n) {
     const int error = SSL_get_error(ssl_.get(), n);
-    if (moved > 0) {
-      ERR_clear_error();
-      return {moved, Next::kGoOn, absl::OkStatus()};
-    }
+    if (moved > 0) return {moved, Next::kGoOn, absl::OkStatus()};
     switch (error) {
       case SSL_ERROR_WANT_READ:
         return {0, Next::kAwaitReadable, absl::OkStatus()};
@@ -96,7 +94,6 @@ class TlsLinkStream final : public LinkStream {
       case SSL_ERROR_ZERO_RETURN:
         return {0, Next::kOver, absl::OkStatus()};
       case SSL_ERROR_SYSCALL:
-        ERR_clear_error();
         return {0, Next::kOver,
                 MakeError(ErrorKind::kUnavailable, "the connection to the other node is lost")};
       default:
