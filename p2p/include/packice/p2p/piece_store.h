@@ -22,11 +22,20 @@ class PieceStore {
   // A piece may lie in several blobs.
   using Bytes = absl::InlinedVector<absl::Span<const char>, 1>;
 
+  // Parts of open files, which stay open while the store lives.
+  struct Extent {
+    int fd = -1;
+    uint64_t offset = 0;
+    uint64_t size = 0;  // bytes
+  };
+  using Extents = absl::InlinedVector<Extent, 1>;
+
   // A piece that is just arriving. Feeds on its bytes in order, wherever they are put.
   class Arrival {
    public:
     virtual ~Arrival() = default;
-    // Where the next bytes go: at most `max`, at least one while the piece is not whole.
+    // Where the next bytes go: at most `max`, at least one while the piece is not whole. Good only
+    // until anything else is done with the store, so it is asked for right before bytes are put.
     virtual absl::Span<char> Space(size_t max) = 0;
     // So many bytes have been put there.
     virtual void Filled(size_t bytes) = 0;
@@ -45,6 +54,12 @@ class PieceStore {
 
   // The bytes of a piece that is held; good while the store lives. `io`.
   virtual absl::StatusOr<Bytes> Read(uint32_t piece) = 0;
+
+  // Where the same bytes lie in files, for sendfile(2). Empty: in none.
+  virtual Extents Locate(uint32_t piece) const {
+    static_cast<void>(piece);
+    return {};
+  }
 
   // Null when the piece is here already: its bytes are to be thrown away. Several arrivals of one
   // piece may be under way at a time; none of them ever changes a byte of a piece that is held.
