@@ -3,7 +3,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "codec_json.h"
+#include "codec_write.h"
 #include "packice/core/error.h"
+#include "packice/transport/json_object.h"
 
 namespace packice {
 
@@ -76,6 +78,30 @@ const JsonValue& JsonValue::operator[](absl::string_view name) const {
     if (names_[i] == name) return items_[i];
   }
   return null;
+}
+
+std::string JsonValue::ToText() const {
+  std::string out;
+  switch (type_) {
+    case Type::kNull:
+      return "null";
+    case Type::kBool:
+    case Type::kNumber:
+      return text_;
+    case Type::kString:
+      json::AppendString(text_, out);
+      return out;
+    case Type::kList:
+      for (const JsonValue& item : items_) {
+        absl::StrAppend(&out, out.empty() ? "[" : ",", item.ToText());
+      }
+      return out.empty() ? "[]" : out + "]";
+    case Type::kObject:
+      break;
+  }
+  JsonObject object;
+  for (size_t i = 0; i < items_.size(); ++i) object.Json(names_[i], items_[i].ToText());
+  return object.ToText();
 }
 
 }  // namespace packice

@@ -148,6 +148,7 @@ TEST(Json, AnObjectIsReadAsItWasWritten) {
   EXPECT_TRUE(value["missing"]["deeper"].is_null());
   EXPECT_EQ(value["text"].integer(), absl::nullopt);
   EXPECT_TRUE(value["text"].list().empty());
+  EXPECT_EQ(value.ToText(), text);
 }
 
 TEST(Json, WhatIsNoJsonIsRefused) {

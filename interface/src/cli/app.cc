@@ -77,6 +77,8 @@ int RunPackice(int argc, char** argv) {
   AddFsck(app, run);
   AddBench(app, run);
   AddSimulate(app, run);
+  AddTracker(app, run);
+  AddFleet(app, run);
   AddVersion(app, run);
   AddCompletion(app, run);
   return RunApp(app, run, argc, argv);

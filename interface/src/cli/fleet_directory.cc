@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<FleetDirectory>> FleetDirectory::Make(const Swarm
     gossip.insecure = spec.insecure;
     gossip.token = options.token;
     gossip.tls = tls;
-    gossip.seeds_file = options.seeds_file;
+    gossip.seeds_file = spec.gossip_seeds;
     gossip.load = options.load;
     gossip.events = options.events;
     gossip.log = options.log;

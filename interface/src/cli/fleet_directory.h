@@ -24,7 +24,6 @@ class FleetDirectory final : public Directory {
   struct Options {
     std::string address;           // where the node gives pieces
     std::string token;             // of the fleet; may be empty
-    std::string seeds_file;        // where gossip remembers members; may be empty
     std::function<double()> load;  // of the node's uplink
     EventSink* events = &EventSink::Null();
     std::function<void(absl::string_view)> log = [](absl::string_view) {};

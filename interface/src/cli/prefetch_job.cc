@@ -45,9 +45,9 @@ void PrefetchJob::Listed(const std::string& prefix, absl::StatusOr<std::vector<O
   }
   if (!last.empty()) return ListAfter(prefix, last);
   if (failure.ok() && all.empty()) {
-    failure = MakeError(ErrorKind::kNotFound,
-                        absl::StrCat("nobody holds an object whose id starts with \"", prefix,
-                                     "\""));
+    failure =
+        MakeError(ErrorKind::kNotFound,
+                  absl::StrCat("nobody holds an object whose id starts with \"", prefix, "\""));
   }
   if (failure.ok()) return Fetch(std::move(all));
   Answered done;

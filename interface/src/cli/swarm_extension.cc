@@ -70,10 +70,8 @@ std::vector<std::string> EachAs(std::string (*json)(const T&), const std::vector
 std::string OutcomeJson(const PrefetchJob::Outcome& outcome) {
   std::vector<std::string> failed;
   for (const auto& [id, failure] : outcome.failures) {
-    failed.push_back(JsonObject()
-                         .Text("object_id", id.bytes())
-                         .Json("error", ErrorJson(failure))
-                         .ToText());
+    failed.push_back(
+        JsonObject().Text("object_id", id.bytes()).Json("error", ErrorJson(failure)).ToText());
   }
   return JsonObject()
       .Integer("objects", outcome.objects)
@@ -131,8 +129,8 @@ SwarmExtension::~SwarmExtension() { Stop(); }
 void SwarmExtension::Stop() { jobs_->Stop(absl::nullopt); }
 
 const std::vector<std::string>& SwarmExtension::Ops() const {
-  static const auto& ops = *new std::vector<std::string>{"members", "locate", "transfers",
-                                                         "prefetch", "remove"};
+  static const auto& ops =
+      *new std::vector<std::string>{"members", "locate", "transfers", "prefetch", "remove"};
   return ops;
 }
 
@@ -235,20 +233,20 @@ void SwarmExtension::Prefetch(const JsonValue& request, absl::Duration wait, Ope
   if (!prefix.is_null() && prefix.type() != JsonValue::Type::kString) {
     return std::move(done)(Invalid("\"prefix\" must be a string"));
   }
-  const Instant deadline = wait > absl::ZeroDuration() ? Clock::System().Now() + wait
-                                                       : absl::InfiniteDuration();
+  const Instant deadline =
+      wait > absl::ZeroDuration() ? Clock::System().Now() + wait : absl::InfiniteDuration();
   const bool single = ids->size() == 1;
-  auto job = std::make_shared<PrefetchJob>(
-      *view_, operation, deadline,
-      [jobs = jobs_, operation, single,
-       done = std::move(done)](absl::StatusOr<PrefetchJob::Outcome> outcome) mutable {
-        jobs->Remove(operation);
-        if (!outcome.ok()) return std::move(done)(outcome.status());
-        if (single && !outcome->failures.empty()) {
-          return std::move(done)(outcome->failures.front().second);
-        }
-        std::move(done)(OutcomeJson(*outcome));
-      });
+  auto job =
+      std::make_shared<PrefetchJob>(*view_, operation, deadline,
+                                    [jobs = jobs_, operation, single, done = std::move(done)](
+                                        absl::StatusOr<PrefetchJob::Outcome> outcome) mutable {
+                                      jobs->Remove(operation);
+                                      if (!outcome.ok()) return std::move(done)(outcome.status());
+                                      if (single && !outcome->failures.empty()) {
+                                        return std::move(done)(outcome->failures.front().second);
+                                      }
+                                      std::move(done)(OutcomeJson(*outcome));
+                                    });
   jobs_->Add(job);
   if (prefix.is_null()) {
     job->Fetch(*std::move(ids));

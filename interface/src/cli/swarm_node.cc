@@ -82,7 +82,6 @@ SwarmNode::~SwarmNode() { errands_.reset(); }
 absl::StatusOr<std::unique_ptr<SwarmNode>> SwarmNode::Start(const SwarmSpec& spec,
                                                             std::unique_ptr<Peer> local,
                                                             ChangeFeed& changes, EventSink& events,
-                                                            const std::string& seeds_file,
                                                             Log log) {
   std::string token;
   if (!spec.token_file.empty()) {
@@ -107,7 +106,6 @@ absl::StatusOr<std::unique_ptr<SwarmNode>> SwarmNode::Start(const SwarmSpec& spe
     FleetDirectory::Options fleet;
     fleet.address = address;
     fleet.token = token;
-    fleet.seeds_file = seeds_file;
     fleet.load = [] { return 0.0; };
     fleet.events = &events;
     fleet.log = log;
@@ -204,9 +202,10 @@ SwarmFigures SwarmNode::Figures() const {
   figures.members = 1;
   if (const GossipNode* gossip = fleet_->gossip()) {
     const std::vector<Member> members = gossip->Members();
-    figures.members = static_cast<size_t>(
-        std::count_if(members.begin(), members.end(),
-                      [](const Member& each) { return each.state == MemberState::kAlive; }));
+    figures.members =
+        static_cast<size_t>(std::count_if(members.begin(), members.end(), [](const Member& each) {
+          return each.state == MemberState::kAlive;
+        }));
   }
   return figures;
 }

@@ -28,12 +28,11 @@ class SwarmNode final : public SwarmView {
   using Log = std::function<void(absl::string_view)>;
 
   // Gives pieces when it returns. `changes` is the sink of `local`; it, `events` and `log` outlive
-  // the node. `seeds_file`, which may be empty, is where gossip remembers members. Requires: the
-  // spec is of CompleteSwarm. Errors are those of the parts.
+  // the node. Requires: the spec is of CompleteSwarm. Errors are those of the parts.
   static absl::StatusOr<std::unique_ptr<SwarmNode>> Start(const SwarmSpec& spec,
                                                           std::unique_ptr<Peer> local,
                                                           ChangeFeed& changes, EventSink& events,
-                                                          const std::string& seeds_file, Log log);
+                                                          Log log);
   ~SwarmNode() override;
 
   // What transports stand in front of.

@@ -20,6 +20,7 @@ struct SwarmSpec {
   std::string gossip_listen;
   std::string gossip_advertise;
   std::vector<std::string> join;
+  std::string gossip_seeds;  // a file that remembers members; empty: nothing does
   std::string zone;
   std::string cluster = "packice";
   std::string digest = "xxh3";

@@ -35,6 +35,9 @@ class JsonValue {
   // A member of an object; null where there is none. The last one of several of a name.
   const JsonValue& operator[](absl::string_view name) const;
 
+  // JSON text without spaces; numbers as they were written.
+  std::string ToText() const;
+
  private:
   friend struct JsonValueReader;
 
