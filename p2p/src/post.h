@@ -9,7 +9,7 @@
 namespace packice {
 
 // Runs the task on the engine's thread, later, in order; drops it once that thread has stopped.
-using Post = std::function<void(absl::AnyInvocable<void() &&>)>;
+using Post = std::function<void(absl::AnyInvocable<void()>)>;
 
 // A callback for any thread, which runs `done` on the engine's.
 template <typename T>

@@ -7,7 +7,7 @@
 #include "packice/core/testing/fake_random.h"
 #include "packice/core/testing/peer_conformance.h"
 #include "packice/p2p/swarm_peer.h"
-#include "packice/p2p/testing/plain_fleet.h"
+#include "packice/p2p/testing/plain_directory.h"
 #include "packice/peers/memory_peer.h"
 
 namespace packice {
@@ -29,7 +29,7 @@ class SwarmPeerUnderTest final : public PeerUnderTest {
     swarm.random = &random_;
     absl::StatusOr<std::unique_ptr<SwarmPeer>> peer = SwarmPeer::Open(
         std::move(memory), changes_,
-        [this](const std::string& address) { return fleet_.Join(address); }, nullptr,
+        [this](const std::string& address) { return fleet_.Join(address, ""); }, nullptr,
         std::move(swarm));
     EXPECT_THAT(peer, IsOk());
     peer_ = *std::move(peer);
@@ -46,7 +46,7 @@ class SwarmPeerUnderTest final : public PeerUnderTest {
  private:
   FakeClock clock_;
   FakeRandom random_;
-  PlainFleet fleet_;
+  PlainDirectoryFleet fleet_;
   ChangeFeed changes_;
   LocalPeer* local_ = nullptr;
   std::unique_ptr<SwarmPeer> peer_;

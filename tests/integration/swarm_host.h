@@ -12,7 +12,7 @@
 #include "packice/core/testing/pending.h"
 #include "packice/core/testing/status_matchers.h"
 #include "packice/p2p/swarm_peer.h"
-#include "packice/p2p/testing/plain_fleet.h"
+#include "packice/p2p/testing/plain_directory.h"
 #include "packice/peers/memory_peer.h"
 
 namespace packice {
@@ -29,12 +29,12 @@ class SwarmHost {
     return MakeMemoryPeer(std::move(options));
   }
 
-  explicit SwarmHost(PlainFleet& fleet, MakeLocal make_local = Memory,
+  explicit SwarmHost(PlainDirectoryFleet& fleet, MakeLocal make_local = Memory,
                      std::unique_ptr<Peer> origin = nullptr, SwarmOptions options = {})
       : changes_(EventSink::Null()) {
     absl::StatusOr<std::unique_ptr<SwarmPeer>> peer = SwarmPeer::Open(
         make_local(changes_), changes_,
-        [&fleet](const std::string& address) { return fleet.Join(address); }, std::move(origin),
+        [&fleet](const std::string& address) { return fleet.Join(address, ""); }, std::move(origin),
         std::move(options));
     EXPECT_THAT(peer, IsOk());
     peer_ = *std::move(peer);

@@ -42,14 +42,27 @@ class SwarmPeerTest : public testing::Test {
   // Until the directory knows `count` whole copies.
   void AwaitHolders(absl::string_view id, size_t count) {
     const absl::Time deadline = absl::Now() + absl::Seconds(20);
-    while (fleet_.Holders(SwarmHost::Id(id)).size() != count) {
-      ASSERT_LT(absl::Now(), deadline)
-          << id << " has " << fleet_.Holders(SwarmHost::Id(id)).size() << " holders";
+    while (Holders(id) != count) {
+      ASSERT_LT(absl::Now(), deadline) << id << " has " << Holders(id) << " holders";
       std::this_thread::yield();
     }
   }
 
-  PlainFleet fleet_;
+  size_t Holders(absl::string_view id) {
+    LocateRequest request;
+    request.object_id = SwarmHost::Id(id);
+    request.max = LocateRequest::kLimit;
+    Pending<absl::StatusOr<Location>> location;
+    observer_->Locate(std::move(request), location.Callback());
+    const absl::StatusOr<Location> answer = location.Wait();
+    EXPECT_THAT(answer, IsOk());
+    size_t whole = 0;
+    for (const Holder& holder : answer->holders) whole += holder.complete;
+    return whole;
+  }
+
+  PlainDirectoryFleet fleet_;
+  const std::unique_ptr<Directory> observer_ = fleet_.Join("observer:1", "");
 };
 
 TEST_F(SwarmPeerTest, AnObjectPutAnywhereIsReadEverywhere) {
@@ -106,7 +119,7 @@ TEST_F(SwarmPeerTest, WhatNobodyHasIsNotFound) {
 TEST_F(SwarmPeerTest, WithoutADirectoryTheSwarmIsUnavailableAndTheNodeIsNot) {
   auto a = Host();
   ASSERT_THAT(a->Put("mine", {"abc"}), IsOk());
-  fleet_.SetReachable(false);
+  fleet_.SetUnavailable(true);
   EXPECT_THAT(a->Get("mine"), IsOkAndHolds(ElementsAre("abc")));
   EXPECT_THAT(a->Get("elsewhere"), HasKind(ErrorKind::kUnavailable));
 }
@@ -246,11 +259,6 @@ TEST_F(SwarmPeerTest, RemovedEverywhere) {
 }
 
 TEST_F(SwarmPeerTest, TheOriginIsReadWhereNobodyHoldsIt) {
-  fleet_.GrantOrigin(true);
-  PlainFleet elsewhere;
-  SwarmHost store(elsewhere);
-  ASSERT_THAT(store.Put("artifact", {Bytes(3 << 20), "tail"}), IsOk());
-  // The origin as a peer of its own, with the store's object in it.
   auto origin = MakeMemoryPeer({});
   {
     AcquireRequest create;
@@ -302,7 +310,7 @@ TEST_F(SwarmPeerTest, FilesGoFromDiskToDisk) {
     SwarmHost b(fleet_, files(second / "data"));
     EXPECT_THAT(b.Get("durable"), IsOkAndHolds(blobs));
   }
-  PlainFleet nobody;
+  PlainDirectoryFleet nobody;
   SwarmHost again(nobody, files(second / "data"));
   EXPECT_THAT(again.Get("durable"), IsOkAndHolds(blobs)) << "what was copied is durable";
 }
