@@ -83,19 +83,19 @@ PieceStore::Bytes BlobView::Slice(uint64_t offset, uint64_t size) const {
   return bytes;
 }
 
-PieceStore::Extents BlobView::Locate(uint64_t offset, uint64_t size) const {
-  PieceStore::Extents extents;
+PieceStore::FileRanges BlobView::Files(uint64_t offset, uint64_t size) const {
+  PieceStore::FileRanges ranges;
   for (const Part& part : parts_) {
     if (size == 0) break;
     if (offset >= part.start + part.bytes.size()) continue;
     if (part.fd == nullptr) return {};
     const uint64_t skip = offset - part.start;
     const uint64_t take = std::min<uint64_t>(size, part.bytes.size() - skip);
-    extents.push_back({part.fd->get(), part.fd_offset + skip, take});
+    ranges.push_back({part.fd->get(), part.fd_offset + skip, take});
     offset += take;
     size -= take;
   }
-  return extents;
+  return ranges;
 }
 
 }  // namespace packice

@@ -27,7 +27,7 @@ class BlobView {
   PieceStore::Bytes Slice(uint64_t offset, uint64_t size) const;
 
   // The same bytes as parts of open files, for sendfile(2). Empty where there are none.
-  PieceStore::Extents Locate(uint64_t offset, uint64_t size) const;
+  PieceStore::FileRanges Files(uint64_t offset, uint64_t size) const;
 
  private:
   struct Part {

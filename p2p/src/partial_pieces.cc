@@ -124,8 +124,8 @@ absl::StatusOr<PieceStore::Bytes> PartialPieces::Read(uint32_t piece) {
   return view_.Slice(manifest_->PieceOffset(piece), manifest_->PieceBytes(piece));
 }
 
-PieceStore::Extents PartialPieces::Locate(uint32_t piece) const {
-  return view_.Locate(manifest_->PieceOffset(piece), manifest_->PieceBytes(piece));
+PieceStore::FileRanges PartialPieces::Files(uint32_t piece) const {
+  return view_.Files(manifest_->PieceOffset(piece), manifest_->PieceBytes(piece));
 }
 
 std::unique_ptr<PieceStore::Arrival> PartialPieces::Receive(uint32_t piece) {

@@ -30,7 +30,7 @@ class PartialPieces final : public PieceStore, public std::enable_shared_from_th
   bool Held(uint32_t piece) const override { return piece < held_.size() && held_[piece]; }
   uint32_t pieces_held() const override { return pieces_held_; }
   absl::StatusOr<Bytes> Read(uint32_t piece) override;
-  Extents Locate(uint32_t piece) const override;
+  FileRanges Files(uint32_t piece) const override;
   std::unique_ptr<Arrival> Receive(uint32_t piece) override;
 
   // No byte can be written from now on, so that the object can be sealed.

@@ -14,8 +14,8 @@ absl::StatusOr<PieceStore::Bytes> SealedPieces::Read(uint32_t piece) {
   return view_.Slice(manifest_->PieceOffset(piece), manifest_->PieceBytes(piece));
 }
 
-PieceStore::Extents SealedPieces::Locate(uint32_t piece) const {
-  return view_.Locate(manifest_->PieceOffset(piece), manifest_->PieceBytes(piece));
+PieceStore::FileRanges SealedPieces::Files(uint32_t piece) const {
+  return view_.Files(manifest_->PieceOffset(piece), manifest_->PieceBytes(piece));
 }
 
 }  // namespace packice

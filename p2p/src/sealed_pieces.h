@@ -22,7 +22,7 @@ class SealedPieces final : public PieceStore {
   bool Held(uint32_t piece) const override { return piece < manifest_->pieces(); }
   uint32_t pieces_held() const override { return manifest_->pieces(); }
   absl::StatusOr<Bytes> Read(uint32_t piece) override;
-  Extents Locate(uint32_t piece) const override;
+  FileRanges Files(uint32_t piece) const override;
   std::unique_ptr<Arrival> Receive(uint32_t) override { return nullptr; }
 
  private:

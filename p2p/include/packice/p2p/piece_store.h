@@ -22,13 +22,13 @@ class PieceStore {
   // A piece may lie in several blobs.
   using Bytes = absl::InlinedVector<absl::Span<const char>, 1>;
 
-  // Parts of open files, which stay open while the store lives.
-  struct Extent {
+  // Bytes of a file.
+  struct FileRange {
     int fd = -1;
     uint64_t offset = 0;
-    uint64_t size = 0;  // bytes
+    uint64_t bytes = 0;
   };
-  using Extents = absl::InlinedVector<Extent, 1>;
+  using FileRanges = absl::InlinedVector<FileRange, 1>;
 
   // A piece that is just arriving. Feeds on its bytes in order, wherever they are put.
   class Arrival {
@@ -54,12 +54,9 @@ class PieceStore {
 
   // The bytes of a piece that is held; good while the store lives. `io`.
   virtual absl::StatusOr<Bytes> Read(uint32_t piece) = 0;
-
-  // Where the same bytes lie in files, for sendfile(2). Empty: in none.
-  virtual Extents Locate(uint32_t piece) const {
-    static_cast<void>(piece);
-    return {};
-  }
+  // The same bytes as ranges of files, for sendfile(2); nothing where they are in none. The
+  // descriptors are good while the store lives.
+  virtual FileRanges Files(uint32_t /*piece*/) const { return {}; }
 
   // Null when the piece is here already: its bytes are to be thrown away. Several arrivals of one
   // piece may be under way at a time; none of them ever changes a byte of a piece that is held.

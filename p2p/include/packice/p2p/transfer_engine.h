@@ -39,7 +39,9 @@ class TransferNetwork {
 
   // Begins a link. OnLinkUp or OnLinkDown follows.
   virtual LinkId Dial(const std::string& address) = 0;
-  // In order on each link. Nothing is heard of a link after HangUp.
+  // Between OnLinkUp or OnAccepted and the link's end; otherwise it goes nowhere. Frames come in
+  // order on each link. Pieces give way to frames, but not to those that end a channel. Nothing is
+  // heard of a link after HangUp.
   virtual void Send(LinkId link, Frame frame) = 0;
   virtual void HangUp(LinkId link) = 0;
 
