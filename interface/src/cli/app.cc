@@ -77,6 +77,7 @@ int RunPackice(int argc, char** argv) {
   AddFsck(app, run);
   AddBench(app, run);
   AddSimulate(app, run);
+  AddSimulateSwarm(app, run);
   AddTracker(app, run);
   AddFleet(app, run);
   AddVersion(app, run);

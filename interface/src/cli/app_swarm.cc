@@ -193,4 +193,52 @@ Examples:
   AddJson(*prefetch, prefetch_args->json);
 }
 
+void AddSimulateSwarm(CLI::App& app, Run& run) {
+  auto [command, args] = Add<SimulateSwarmArgs>(
+      app, run, "simulate-swarm", "Tell how an object would spread over many nodes", &SimulateSwarm,
+      R"(Runs the piece transfer of real nodes in one process over a simulated network: one
+source, --nodes others that want its object. Without --gossip it tells when they
+have it, the least possible time as a part of that, and how many copies left the
+source. With --gossip it runs membership instead, and tells how soon members that
+crash are found. The same flags give the same run, down to the trace's hash.
+
+Examples:
+  packice simulate-swarm --nodes 256 --pieces 512
+  packice simulate-swarm --nodes 64 --crashes 8 --liars 4 --tracker-outage 5 --json
+  packice simulate-swarm --gossip --nodes 1000 --crashes 3 --loss 0.01)");
+  const auto count = [cmd = command](const char* name, uint32_t& value, uint32_t most,
+                                     const char* what) {
+    return cmd->add_option(name, value, what)
+        ->check(CLI::Range(uint32_t{0}, most))
+        ->capture_default_str();
+  };
+  command->add_option("--nodes", args->nodes, "That want the object; of --gossip, all")
+      ->check(CLI::Range(1, 20000))
+      ->capture_default_str();
+  command->add_option("--pieces", args->pieces, "Of the object")
+      ->check(CLI::Range(1, 262144))
+      ->capture_default_str();
+  AddSize(*command, "--piece-size", args->piece_size, "Bytes of each [1MiB]");
+  AddSize(*command, "--rate", args->rate, "Bytes a second of each node, either way [125MB]");
+  command->add_option("--seed", args->seed, "Of all that is random")->capture_default_str();
+  AddSeconds(*command, "--latency", args->latency, true,
+             "One way; of --gossip, at most [0.0002; 0.01]");
+  command->add_option("--zones", args->zones, "Nodes stand in so many")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  count("--crashes", args->crashes, 20000, "Nodes that crash; of --gossip, for good");
+  count("--liars", args->liars, 20000, "Nodes that claim to have it, and send nothing or rubbish");
+  count("--link-breaks", args->link_breaks, 1000000, "Links that break");
+  count("--partitions", args->partitions, 1000, "Times that the nodes are cut in two for 3 s");
+  count("--slow-nodes", args->slow_nodes, 20000, "Nodes with a tenth of the rate");
+  AddSeconds(*command, "--tracker-outage", args->tracker_outage, true,
+             "From the first second on, the tracker is out for so long [0]");
+  command->add_flag("--gossip", args->gossip, "Simulate membership");
+  command->add_option("--loss", args->loss, "gossip: of the messages")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  AddSeconds(*command, "--duration", args->duration, false, "gossip: of simulated time [60]");
+  AddJson(*command, args->json);
+}
+
 }  // namespace packice::cli

@@ -239,4 +239,25 @@ struct PrefetchArgs {
 };
 absl::Status Prefetch(const PrefetchArgs& args);
 
+struct SimulateSwarmArgs {
+  uint32_t nodes = 64;
+  uint32_t pieces = 256;
+  uint64_t piece_size = 1 << 20;  // bytes
+  uint64_t rate = 125'000'000;    // bytes a second, of each node, either way
+  uint64_t seed = 1;
+  absl::optional<absl::Duration> latency;
+  double loss = 0;
+  absl::optional<absl::Duration> duration;
+  uint32_t zones = 1;
+  uint32_t crashes = 0;
+  uint32_t liars = 0;
+  uint32_t link_breaks = 0;
+  uint32_t partitions = 0;
+  uint32_t slow_nodes = 0;
+  absl::Duration tracker_outage = absl::ZeroDuration();
+  bool gossip = false;  // who is there, instead of pieces
+  bool json = false;
+};
+absl::Status SimulateSwarm(const SimulateSwarmArgs& args);
+
 }  // namespace packice::cli
