@@ -233,10 +233,10 @@ class Client {
   absl::StatusOr<EventPage> Events(const EventsRequest& request = {});
 
   // An operation that some nodes have beyond these, by its name, as `prefetch` of one in a swarm
-  // (docs/protocol.md): JSON objects in and out. `wait` is how long the answer may take, told
-  // as `wait_seconds`. `invalid_argument` or `not_found` of a node that
-  // does not know the name, `unsupported` of one in this process, and what the operation fails
-  // with.
+  // (docs/protocol.md): JSON objects in and out. `wait` is how long the answer may take, told as
+  // `wait_seconds`; infinite: as long as it takes, and it is not told. `invalid_argument` or
+  // `not_found` of a node that does not know the name, `unsupported` of one in this process, and
+  // what the operation fails with.
   absl::StatusOr<std::string> Call(absl::string_view op, absl::string_view request_json = "{}",
                                    absl::Duration wait = absl::ZeroDuration());
 

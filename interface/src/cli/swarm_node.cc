@@ -140,6 +140,7 @@ Member SwarmNode::Self() const {
   if (const GossipNode* gossip = fleet_->gossip()) self.gossip_address = gossip->gossip_address();
   self.zone = zone_;
   self.role = "node";
+  self.load = peer_->load();
   return self;
 }
 
