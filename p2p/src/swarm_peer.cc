@@ -78,7 +78,12 @@ absl::Status SwarmPeer::Impl::Start(const MakeDirectory& make_directory) {
                                        *options.clock);
   keeper = std::make_unique<HoldingsKeeper>(
       *local, changes, *directory, manifests, hashing,
-      [this](const ObjectId& id) { reads->Wake(id); }, options.log);
+      [this](const ObjectId& id) {
+        if (reads->waiting() == 0) return;
+        reads->Wake(id);
+        network.Post([this, id] { engine->OnHeld(id); });
+      },
+      options.log);
   network.Attach(*engine);
   keeper->Start();
   Upkeep();

@@ -141,12 +141,23 @@ void SwarmReads::OnFetched(const ReadRef& read, const absl::Status& status) {
     case ErrorKind::kBusy:  // somebody creates it here
       return AskLocal(read);
     case ErrorKind::kNotFound:
-      if (read->waits() && clock_.Now() < read->deadline) return Park(read);
-      break;
+      return LookOnceMore(read, status);
     default:
       break;
   }
   Finish(read, status);
+}
+
+// It may have been sealed here while others were asked.
+void SwarmReads::LookOnceMore(const ReadRef& read, const absl::Status& nobody) {
+  AcquireRequest request = read->request;
+  request.wait = absl::ZeroDuration();
+  request.quiet = true;  // the miss is counted
+  local_.Acquire(std::move(request), [this, read, nobody](absl::StatusOr<Grant> grant) {
+    if (grant.ok()) return Finish(read, std::move(grant));
+    if (read->waits() && clock_.Now() < read->deadline) return Park(read);
+    Finish(read, nobody);
+  });
 }
 
 void SwarmReads::Park(const ReadRef& read) {
