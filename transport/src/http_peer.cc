@@ -431,7 +431,8 @@ void HttpPeer::Events(EventsRequest request, Done<absl::StatusOr<EventPage>> don
 }
 
 void HttpPeer::Extension(ExtensionRequest request, Done<absl::StatusOr<std::string>> done) {
-  const absl::Duration wait = request.wait;
+  // A timer knows no infinity.
+  const absl::Duration wait = std::min(request.wait, absl::Hours(24 * 365));
   HttpChannel::Call call = MakeCall(Op::kExtension, std::move(request),
                                     [done = std::move(done)](absl::StatusOr<Reply> reply) mutable {
                                       absl::StatusOr<ExtensionReply> answer =

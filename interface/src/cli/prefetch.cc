@@ -14,9 +14,6 @@
 namespace packice::cli {
 namespace {
 
-// An object's download ends by itself when it makes no progress; all of them may take long.
-constexpr absl::Duration kPatience = absl::Hours(7 * 24);
-
 std::string RequestOf(const PrefetchArgs& args) {
   if (args.prefix.has_value()) return JsonObject().Text("prefix", *args.prefix).ToText();
   std::vector<std::string> ids;
@@ -32,8 +29,9 @@ absl::Status Prefetch(const PrefetchArgs& args) {
   }
   absl::StatusOr<std::unique_ptr<Client>> client = Dial(args.target);
   if (!client.ok()) return client.status();
+  // Without a timeout each object may take as long as it makes progress.
   const absl::StatusOr<std::string> text =
-      (*client)->Call("prefetch", RequestOf(args), args.timeout.value_or(kPatience));
+      (*client)->Call("prefetch", RequestOf(args), args.timeout.value_or(absl::InfiniteDuration()));
   if (!text.ok()) return text.status();
   const absl::StatusOr<JsonValue> answer = JsonValue::Parse(*text);
   if (!answer.ok()) return answer.status();

@@ -77,7 +77,10 @@ class SwarmNode::Errands {
 
 SwarmNode::SwarmNode() : errands_(std::make_unique<Errands>()) {}
 
-SwarmNode::~SwarmNode() { errands_.reset(); }
+SwarmNode::~SwarmNode() {
+  errands_.reset();
+  loaded_ = nullptr;
+}
 
 absl::StatusOr<std::unique_ptr<SwarmNode>> SwarmNode::Start(const SwarmSpec& spec,
                                                             std::unique_ptr<Peer> local,
@@ -106,7 +109,10 @@ absl::StatusOr<std::unique_ptr<SwarmNode>> SwarmNode::Start(const SwarmSpec& spe
     FleetDirectory::Options fleet;
     fleet.address = address;
     fleet.token = token;
-    fleet.load = [] { return 0.0; };
+    fleet.load = [&loaded = node->loaded_] {
+      const SwarmPeer* peer = loaded;
+      return peer != nullptr ? peer->load() : 0.0;
+    };
     fleet.events = &events;
     fleet.log = log;
     auto made = FleetDirectory::Make(spec, fleet);
@@ -118,6 +124,7 @@ absl::StatusOr<std::unique_ptr<SwarmNode>> SwarmNode::Start(const SwarmSpec& spe
                               std::move(options));
   if (!peer.ok()) return peer.status();
   node->peer_ = *std::move(peer);
+  node->loaded_ = node->peer_.get();
   return node;
 }
 

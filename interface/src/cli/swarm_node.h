@@ -2,6 +2,7 @@
 // the node's objects.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -67,6 +68,8 @@ class SwarmNode final : public SwarmView {
   std::vector<Member> AskTrackers() const;
 
   std::string zone_;
+  // What directories ask for the load; null before the peer is there.
+  std::atomic<SwarmPeer*> loaded_{nullptr};
   std::unique_ptr<SwarmPeer> peer_;
   FleetDirectory* fleet_ = nullptr;  // the peer's
   // Ended first: what blocks runs there, and looks at the rest.
