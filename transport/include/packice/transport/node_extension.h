@@ -2,8 +2,8 @@
 // servers carry without knowing what they mean. Given to UdsServer and HttpServer, which it
 // outlives.
 //
-// Implementations are thread-safe; no call blocks. What Ops, Routes and the names in them say never
-// changes.
+// Implementations are thread-safe; no call blocks for more than a moment. What Ops, Routes and the
+// names in them say never changes.
 #pragma once
 
 #include <string>
