@@ -256,6 +256,11 @@ TransferCounters SwarmPeer::counters() const {
 
 size_t SwarmPeer::links() const { return impl_->network.links(); }
 
+double SwarmPeer::load() const {
+  impl_->network.Post([impl = impl_.get()] { impl->load = impl->engine->load(); });
+  return impl_->load;
+}
+
 void SwarmPeer::RunDue() {
   impl_->timers.Nudge();
   impl_->network.Post([impl = impl_.get()] { impl->engine->Tick(); });

@@ -29,6 +29,23 @@ constexpr uint64_t kDownloadBytes = uint64_t{64} << 20;
 uint64_t RoundUp(uint64_t offset) { return (offset + kPiece - 1) / kPiece * kPiece; }
 uint64_t RoundDown(uint64_t offset) { return offset / kPiece * kPiece; }
 
+absl::StatusOr<UniqueFd> MemoryOf(uint64_t size) {
+  UniqueFd memory(memfd_create("packice-download", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!memory || ftruncate(memory.get(), static_cast<off_t>(size)) != 0) {
+    return ErrnoError(errno, absl::StrCat("cannot get ", size, " bytes of memory"));
+  }
+  return memory;
+}
+
+absl::StatusOr<std::shared_ptr<Blob>> SealedBlob(UniqueFd memory, uint64_t size) {
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  if (fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0) {
+    return ErrnoError(errno, "cannot seal downloaded memory");
+  }
+  FdDescriptor descriptor{std::make_shared<const UniqueFd>(std::move(memory)), 0, size};
+  return std::make_shared<FdBlob>(std::move(descriptor), /*writable=*/false, /*declared=*/true);
+}
+
 }  // namespace
 
 HttpBlob::HttpBlob(std::shared_ptr<HttpTransfer> transfer, Options options)
@@ -56,7 +73,7 @@ absl::StatusOr<size_t> HttpBlob::Read(uint64_t offset, absl::Span<char> out) con
   const size_t asked = out.size();
   if (!sealed()) {
     // May be written meanwhile, so nothing is kept.
-    if (absl::Status status = transfer_->Fetch(options_.target, offset, out); !status.ok()) {
+    if (absl::Status status = FetchUnchecked(offset, out); !status.ok()) {
       return status;
     }
     return asked;
@@ -125,14 +142,14 @@ HttpBlob::Plan HttpBlob::PlanAt(uint64_t offset, uint64_t wanted, bool checked) 
 }
 
 absl::Status HttpBlob::Fetch(uint64_t offset, absl::Span<char> out, const PieceSums* sums) const {
-  absl::Status status = transfer_->Fetch(options_.target, offset, out);
+  absl::Status status = FetchUnchecked(offset, out);
   if (!status.ok() || sums == nullptr) return status;
   for (; !out.empty(); out.remove_prefix(std::min<size_t>(out.size(), kPiece)), offset += kPiece) {
     const absl::Span<char> piece = out.subspan(0, kPiece);
     const Digest& sum = sums->pieces[offset / kPiece];
     if (options_.hash(absl::string_view(piece.data(), piece.size())) == sum) continue;
     // Once more, for what the way here did to it.
-    status = transfer_->Fetch(options_.target, offset, piece);
+    status = FetchUnchecked(offset, piece);
     if (!status.ok()) return status;
     if (options_.hash(absl::string_view(piece.data(), piece.size())) == sum) continue;
     return MakeError(ErrorKind::kCorrupt,
@@ -140,6 +157,11 @@ absl::Status HttpBlob::Fetch(uint64_t offset, absl::Span<char> out, const PieceS
                                   options_.target, " are not those that were sealed"));
   }
   return absl::OkStatus();
+}
+
+absl::Status HttpBlob::FetchUnchecked(uint64_t offset, absl::Span<char> out) const {
+  const HttpVersion* version = options_.version ? &*options_.version : nullptr;
+  return transfer_->Fetch(options_.target, offset, out, version);
 }
 
 absl::StatusOr<std::shared_ptr<const PieceSums>> HttpBlob::CheckedSums() const {
@@ -162,6 +184,7 @@ absl::StatusOr<std::shared_ptr<const PieceSums>> HttpBlob::CheckedSums() const {
 }
 
 absl::StatusOr<PieceSums> HttpBlob::Sums() const {
+  if (options_.version) return Blob::Sums();
   absl::StatusOr<std::string> body = transfer_->Get(options_.target + "/sums");
   if (!body.ok()) return body.status();
   absl::StatusOr<PieceSums> sums = ReadSums(*body);
@@ -194,28 +217,33 @@ absl::StatusOr<std::shared_ptr<Blob>> HttpBlob::Download() const {
   absl::StatusOr<std::shared_ptr<const PieceSums>> sums = CheckedSums();
   if (!sums.ok()) return sums.status();
   const uint64_t end = size();
-  UniqueFd memory(memfd_create("packice-download", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!memory || ftruncate(memory.get(), static_cast<off_t>(end)) != 0) {
-    return ErrnoError(errno, absl::StrCat("cannot get ", end, " bytes of memory"));
-  }
+  absl::StatusOr<UniqueFd> memory = MemoryOf(end);
+  if (!memory.ok()) return memory.status();
   for (uint64_t at = 0; at < end; at += kDownloadBytes) {
     const uint64_t size = std::min(kDownloadBytes, end - at);
-    absl::StatusOr<Mapping> part = Mapping::Map(memory.get(), at, size, MapAccess::kReadWrite);
+    absl::StatusOr<Mapping> part = Mapping::Map(memory->get(), at, size, MapAccess::kReadWrite);
     if (!part.ok()) return part.status();
     absl::Status status = Fetch(at, part->bytes(), sums->get());
     if (!status.ok()) return status;
   }
-  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
-  if (fcntl(memory.get(), F_ADD_SEALS, kSeals) != 0) {
-    return ErrnoError(errno, "cannot seal downloaded memory");
-  }
-  FdDescriptor descriptor{std::make_shared<const UniqueFd>(std::move(memory)), 0, end};
-  auto local = std::make_shared<FdBlob>(std::move(descriptor), /*writable=*/false,
-                                        /*declared=*/true);
+  absl::StatusOr<std::shared_ptr<Blob>> local = SealedBlob(*std::move(memory), end);
+  if (!local.ok()) return local.status();
   MutexLock lock(mutex_);
-  local_ = local;
+  local_ = *local;
   chunk_ = nullptr;
   return local;
+}
+
+absl::StatusOr<std::shared_ptr<Blob>> HttpBlob::InMemory(absl::string_view bytes) {
+  absl::StatusOr<UniqueFd> memory = MemoryOf(bytes.size());
+  if (!memory.ok()) return memory.status();
+  if (!bytes.empty()) {
+    absl::StatusOr<Mapping> mapping =
+        Mapping::Map(memory->get(), 0, bytes.size(), MapAccess::kReadWrite);
+    if (!mapping.ok()) return mapping.status();
+    std::memcpy(mapping->bytes().data(), bytes.data(), bytes.size());
+  }
+  return SealedBlob(*std::move(memory), bytes.size());
 }
 
 BlobDescriptor HttpBlob::Describe() const {

@@ -1,4 +1,4 @@
-// A blob whose bytes are streamed from and to an HTTP node.
+// A blob whose bytes are streamed from and to an HTTP node, or from any server of files.
 //
 // Thread-safe as Blob asks; calls block on the network. Good while the lease is: but what the first
 // read-only Map has downloaded stays.
@@ -17,11 +17,13 @@ namespace packice {
 class HttpBlob final : public Blob {
  public:
   struct Options {
-    std::string target;  // "/leases/{lease_id}/blobs/{n}"
+    std::string target;  // of a node: "/leases/{lease_id}/blobs/{n}"
     uint64_t size = 0;
     bool writable = false;  // it is being created, and this process is its writer
     bool declared = true;   // its size was, or it is sealed
     PieceHash hash = nullptr;
+    // Of a file of a server that is no node: it keeps no sums, and only this state of it is read.
+    absl::optional<HttpVersion> version = {};
   };
 
   HttpBlob(std::shared_ptr<HttpTransfer> transfer, Options options);
@@ -40,6 +42,9 @@ class HttpBlob final : public Blob {
   absl::StatusOr<PieceSums> Sums() const override;
   // A URL, or a descriptor of the bytes in memory once they are there.
   BlobDescriptor Describe() const override;
+
+  // One that is all here, of its descriptor.
+  static absl::StatusOr<std::shared_ptr<Blob>> InMemory(absl::string_view bytes);
 
  private:
   // Bytes of the blob from `offset` on.
@@ -61,6 +66,7 @@ class HttpBlob final : public Blob {
   Plan PlanAt(uint64_t offset, uint64_t wanted, bool checked) const;
   // Fetches and checks. With sums, `offset` and the end are those of pieces.
   absl::Status Fetch(uint64_t offset, absl::Span<char> out, const PieceSums* sums) const;
+  absl::Status FetchUnchecked(uint64_t offset, absl::Span<char> out) const;
 
   const std::shared_ptr<HttpTransfer> transfer_;
   const Options options_;

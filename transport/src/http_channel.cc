@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "http_line.h"
 #include "http_messages.h"
 #include "packice/core/error.h"
 
@@ -37,11 +36,11 @@ constexpr absl::Duration kUnwantedTimeout = absl::Seconds(5);
 
 struct HttpChannel::Pending {
   CallId id = 0;
-  Call call;
+  Exchange exchange;
   HttpLine* connection = nullptr;  // that it is on
   bool aborted = false;
 
-  bool waits() const { return call.wait > absl::ZeroDuration(); }
+  bool waits() const { return exchange.wait > absl::ZeroDuration(); }
 };
 
 // All of it but the posting runs on the channel's thread.
@@ -101,40 +100,40 @@ class HttpChannel::Loop {
   void Pump() {
     while (!queue_.empty()) {
       const std::shared_ptr<Pending> next = queue_.front();
-      if (barriers_ > 0 && !next->call.barrier) return;
+      if (barriers_ > 0 && !next->exchange.barrier) return;
       if (!next->waits() && active_ >= kMaxConnections) return;
       queue_.pop_front();
-      if (next->call.barrier) ++barriers_;
+      if (next->exchange.barrier) ++barriers_;
       if (!next->waits()) ++active_;
       asio::co_spawn(context_, Run(next), asio::detached);
     }
   }
 
   asio::awaitable<void> Run(std::shared_ptr<Pending> pending) {
-    absl::StatusOr<Reply> reply = co_await Exchange(*pending);
-    if (pending->call.barrier) --barriers_;
+    absl::StatusOr<HttpAnswer> answer = co_await AskFor(*pending);
+    if (pending->exchange.barrier) --barriers_;
     if (!pending->waits()) --active_;
-    Answer(*pending, std::move(reply));
+    Answer(*pending, std::move(answer));
     Pump();
   }
 
-  void Answer(Pending& pending, absl::StatusOr<Reply> reply) {
-    Answered answered = std::exchange(pending.call.answered, nullptr);
+  void Answer(Pending& pending, absl::StatusOr<HttpAnswer> answer) {
+    auto answered = std::exchange(pending.exchange.answered, nullptr);
     const CallId id = pending.id;
     unanswered_.erase(id);  // the pending may go with it
-    if (answered) std::move(answered)(std::move(reply));
+    if (answered) std::move(answered)(std::move(answer));
   }
 
-  asio::awaitable<absl::StatusOr<Reply>> Exchange(Pending& pending) {
-    const Call& call = pending.call;
-    const HttpMessage message = ToHttp(call.request);
+  asio::awaitable<absl::StatusOr<HttpAnswer>> AskFor(Pending& pending) {
+    const Exchange& exchange = pending.exchange;
     HttpQuestion question;
-    question.method = message.method;
-    question.target = message.target;
-    question.body = message.body;
-    if (message.method == "POST") question.headers = "Content-Type: application/json\r\n";
+    question.method = exchange.method;
+    question.target = exchange.target;
+    question.headers = exchange.headers;
+    question.body = exchange.body;
+    question.max_body = exchange.max_body;
     const absl::Duration patience =
-        call.barrier ? std::min(wire_->call_timeout, kUnwantedTimeout) : wire_->call_timeout;
+        exchange.barrier ? std::min(wire_->call_timeout, kUnwantedTimeout) : wire_->call_timeout;
 
     for (bool again = true; again && !pending.aborted;) {
       std::unique_ptr<HttpLine> connection = TakeIdle();
@@ -144,15 +143,15 @@ class HttpChannel::Loop {
       pending.connection = connection.get();
       if (!used) status = co_await connection->Open(std::min(patience, kConnectTimeout));
       HttpAnswer answer;
-      if (status.ok()) status = co_await connection->Ask(question, patience + call.wait, answer);
+      if (status.ok())
+        status = co_await connection->Ask(question, patience + exchange.wait, answer);
       pending.connection = nullptr;
       if (status.ok()) {
         KeepIdle(std::move(connection));
-        absl::StatusOr<Reply> reply = FromHttp(answer.status, answer.body, call.request);
-        co_return reply;
+        co_return std::move(answer);
       }
       // A used connection may have ended unnoticed, with the node that it led to.
-      again = used && !connection->was_answered() && IsRepeatable(call.request) &&
+      again = used && !connection->was_answered() && exchange.repeatable &&
               KindOf(status) == ErrorKind::kUnavailable;
       if (!again && !pending.aborted) co_return status;
       idle_.clear();
@@ -196,6 +195,11 @@ HttpChannel::HttpChannel(std::shared_ptr<const HttpWire> wire, absl::Duration pe
   thread_ = std::thread([loop = loop_] { loop->context().run(); });
 }
 
+HttpChannel::HttpChannel(std::shared_ptr<const HttpWire> wire)
+    : loop_(std::make_shared<Loop>(std::move(wire))) {
+  thread_ = std::thread([loop = loop_] { loop->context().run(); });
+}
+
 HttpChannel::~HttpChannel() {
   loop_->context().stop();
   // A callback on that very thread may be what destroys this.
@@ -209,9 +213,29 @@ HttpChannel::~HttpChannel() {
 }
 
 HttpChannel::CallId HttpChannel::Send(Call call) {
+  HttpMessage message = ToHttp(call.request);
+  Exchange exchange;
+  exchange.method = message.method;
+  exchange.target = std::move(message.target);
+  exchange.body = std::move(message.body);
+  if (message.method == "POST") exchange.headers = "Content-Type: application/json\r\n";
+  exchange.repeatable = IsRepeatable(call.request);
+  exchange.wait = call.wait;
+  exchange.barrier = call.barrier;
+  if (call.answered) {
+    exchange.answered = [request = std::move(call.request), answered = std::move(call.answered)](
+                            absl::StatusOr<HttpAnswer> answer) mutable {
+      if (!answer.ok()) return std::move(answered)(answer.status());
+      std::move(answered)(FromHttp(answer->status, answer->body, request));
+    };
+  }
+  return Ask(std::move(exchange));
+}
+
+HttpChannel::CallId HttpChannel::Ask(Exchange exchange) {
   auto pending = std::make_shared<Pending>();
   pending->id = loop_->NewId();
-  pending->call = std::move(call);
+  pending->exchange = std::move(exchange);
   const CallId id = pending->id;
   asio::post(loop_->context(), [loop = loop_.get(), pending = std::move(pending)]() mutable {
     loop->Add(std::move(pending));

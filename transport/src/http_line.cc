@@ -42,6 +42,16 @@ constexpr size_t kSendBytes = 1 << 20;
 
 auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
 
+void KeepHead(const http::response<http::string_body>& message, HttpAnswer& answer) {
+  const auto text = [&](http::field field) { return std::string(message[field]); };
+  answer.status = message.result_int();
+  answer.content_range = text(http::field::content_range);
+  answer.accept_ranges = text(http::field::accept_ranges);
+  answer.etag = text(http::field::etag);
+  answer.last_modified = text(http::field::last_modified);
+  answer.location = text(http::field::location);
+}
+
 bool IsTlsFailure(const error_code& error) {
   return error.category() == asio::error::get_ssl_category();
 }
@@ -178,7 +188,7 @@ class HttpLine::Impl {
     if (!wire_->authorization.empty()) {
       absl::StrAppend(&head, "Authorization: ", wire_->authorization, "\r\n");
     }
-    if (question.method != "GET") {
+    if (question.method != "GET" && question.method != "HEAD") {
       absl::StrAppend(&head, "Content-Length: ", question.body.size(), "\r\n");
     }
     head.append("\r\n");
@@ -223,28 +233,62 @@ class HttpLine::Impl {
                                         absl::Duration timeout, HttpAnswer& answer,
                                         error_code& error) {
     http::response_parser<http::string_body> parser;
-    parser.body_limit(kMaxBody);
+    // The limit is held against the length that the head tells, too, which is no failure here.
+    parser.body_limit(boost::none);
+    parser.skip(question.method == "HEAD");
     ExpireAfter(timeout);
     co_await http::async_read_header(stream, buffer_, parser, Into(error));
     answered_ = parser.got_some();
     if (error) co_return Unreadable(error);
-    answer.status = parser.get().result_int();
-    const auto range = parser.get().find(http::field::content_range);
-    if (range != parser.get().end()) answer.content_range = std::string(range->value());
+    KeepHead(parser.get(), answer);
+    if (const auto length = parser.content_length()) answer.content_length = *length;
 
     if (answer.status == 206 && question.into.data() != nullptr) {
-      if (parser.content_length().value_or(0) != question.into.size()) {
+      if (answer.content_length.value_or(question.into.size()) != question.into.size()) {
         co_return MakeError(ErrorKind::kCorrupt, "the node answered with another range");
       }
-      co_await ReceiveInto(stream, question.into, timeout, answer.received, error);
-    } else {
-      ExpireAfter(timeout);
-      co_await http::async_read(stream, buffer_, parser, Into(error));
-      answer.body = std::move(parser.get().body());
+      if (answer.content_length) {
+        co_await ReceiveInto(stream, question.into, timeout, answer.received, error);
+      } else if (!co_await ReceiveChunks(stream, question.into, timeout, parser, answer, error)) {
+        co_return MakeError(ErrorKind::kCorrupt, "the node answered with another range");
+      }
+    } else if (question.method != "HEAD") {
+      co_await ReceiveBody(stream, question.max_body.value_or(kMaxBody), timeout, parser, answer,
+                           error);
+      if (answer.too_long && question.max_body) co_return absl::OkStatus();
     }
     if (error) co_return Unreadable(error);
     if (parser.keep_alive()) Opened();
     co_return absl::OkStatus();
+  }
+
+  template <typename Stream>
+  asio::awaitable<void> ReceiveBody(Stream& stream, uint64_t max, absl::Duration timeout,
+                                    http::response_parser<http::string_body>& parser,
+                                    HttpAnswer& answer, error_code& error) {
+    if (answer.content_length.value_or(0) > max) error = http::error::body_limit;
+    answer.too_long = error == http::error::body_limit;
+    if (error) co_return;
+    parser.body_limit(max);
+    ExpireAfter(timeout);
+    co_await http::async_read(stream, buffer_, parser, Into(error));
+    answer.too_long = error == http::error::body_limit;
+    answer.body = std::move(parser.get().body());
+  }
+
+  // False when it was not as many bytes as there is room for.
+  template <typename Stream>
+  asio::awaitable<bool> ReceiveChunks(Stream& stream, absl::Span<char> into, absl::Duration timeout,
+                                      http::response_parser<http::string_body>& parser,
+                                      HttpAnswer& answer, error_code& error) {
+    co_await ReceiveBody(stream, into.size(), timeout, parser, answer, error);
+    if (error && !answer.too_long) co_return true;
+    const std::string body = std::move(answer.body);
+    answer.body.clear();
+    if (answer.too_long || body.size() != into.size()) co_return false;
+    std::copy(body.begin(), body.end(), into.begin());
+    answer.received = body.size();
+    co_return true;
   }
 
   template <typename Stream>

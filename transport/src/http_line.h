@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "http_wire.h"
 #include "packice/core/clock.h"
@@ -25,12 +26,20 @@ struct HttpQuestion {
   std::string headers = {};     // more of them, each with its CRLF
   absl::string_view body = {};  // not copied
   absl::Span<char> into = {};   // where the bytes of a 206 go; its body must be as long
+  // Bytes of any other body that is wanted; of an answer with a longer one only the head is read.
+  absl::optional<uint64_t> max_body = {};
 };
 
 struct HttpAnswer {
   unsigned status = 0;
+  absl::optional<uint64_t> content_length;
   std::string content_range;
+  std::string accept_ranges;
+  std::string etag;
+  std::string last_modified;
+  std::string location;
   std::string body;       // but of a 206 with `into`
+  bool too_long = false;  // the body is longer than `max_body`
   uint64_t received = 0;  // bytes in `into`; counts up to where a failure broke it off
 };
 

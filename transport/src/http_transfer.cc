@@ -26,6 +26,10 @@ constexpr absl::Duration kConnectTimeout = absl::Seconds(10);
 // One PUT sends at most this much: what a broken connection makes to send anew.
 constexpr size_t kStoreBytes = size_t{64} << 20;
 
+// Of the body of a failure that is not read.
+constexpr uint64_t kMaxFailureBody = 64 * 1024;
+constexpr absl::string_view kAsItIs = "Accept-Encoding: identity\r\n";
+
 // When to try again, after failures that another connection may not have. The first time at once,
 // then after 50, 100 and 200 ms; a transfer that got on in between begins to count anew.
 class Retries {
@@ -109,7 +113,8 @@ absl::Status HttpTransfer::Ask(const HttpQuestion& question, HttpAnswer& answer)
   }
 }
 
-absl::Status HttpTransfer::Fetch(const std::string& target, uint64_t offset, absl::Span<char> out) {
+absl::Status HttpTransfer::Fetch(const std::string& target, uint64_t offset, absl::Span<char> out,
+                                 const HttpVersion* version) {
   Retries retries;
   while (!out.empty()) {
     const uint64_t last = offset + out.size() - 1;
@@ -117,8 +122,17 @@ absl::Status HttpTransfer::Fetch(const std::string& target, uint64_t offset, abs
     question.target = target;
     question.headers = absl::StrCat("Range: bytes=", offset, "-", last, "\r\n");
     question.into = out;
+    if (version != nullptr) {
+      absl::StrAppend(&question.headers, version->Conditions(), kAsItIs);
+      question.max_body = kMaxFailureBody;
+    }
     HttpAnswer answer;
     absl::Status status = Ask(question, answer);
+    // Before all else: another state of the file is as long as it likes.
+    if (version != nullptr && answer.status != 0) {
+      absl::Status same = version->Check(answer, target);
+      if (!same.ok()) status = std::move(same);
+    }
     if (status.ok()) {
       if (answer.status == 206) {
         const std::string expected = absl::StrCat("bytes ", offset, "-", last, "/");

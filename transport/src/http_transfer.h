@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "http_line.h"
+#include "http_version.h"
 #include "http_wire.h"
 #include "packice/core/mutex.h"
 
@@ -28,8 +29,10 @@ class HttpTransfer {
   ~HttpTransfer();
 
   // Bytes [offset, offset + out.size()) of a resource. Goes on where a broken connection left off,
-  // a bounded number of times. Errors of the node, `unavailable`, `timeout`, `corrupt`.
-  absl::Status Fetch(const std::string& target, uint64_t offset, absl::Span<char> out);
+  // a bounded number of times. Errors of the node, `unavailable`, `timeout`, `corrupt`. With a
+  // `version` the bytes are of that one: errors of HttpVersion::Check.
+  absl::Status Fetch(const std::string& target, uint64_t offset, absl::Span<char> out,
+                     const HttpVersion* version = nullptr);
 
   // Writes `bytes` there. Begins anew after a broken connection, a bounded number of times.
   absl::Status Store(const std::string& target, uint64_t offset, absl::string_view bytes);

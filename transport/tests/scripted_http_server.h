@@ -161,7 +161,8 @@ class ScriptedHttpServer {
       std::string text =
           absl::StrCat("HTTP/1.1 ", response.status, " Scripted\r\n",
                        "Content-Length: ", response.body.size(), "\r\n", response.headers, "\r\n");
-      text.append(response.body, 0, response.cut.value_or(response.body.size()));
+      const bool has_body = request->method != "HEAD";
+      if (has_body) text.append(response.body, 0, response.cut.value_or(response.body.size()));
       if (!SendAll(fd, text) || response.cut) return;
     }
   }
