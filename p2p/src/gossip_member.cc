@@ -154,7 +154,8 @@ absl::Status GossipMember::CheckSender(const Envelope& envelope) const {
                      absl::StrCat("this member belongs to the cluster ", options_.cluster,
                                   " and not to the one that was named"));
   }
-  if (envelope.from().size() > MemberStatement::kMaxAddressBytes ||
+  const bool nameless = envelope.from().empty() && envelope.messages_size() > 0;
+  if (nameless || envelope.from().size() > MemberStatement::kMaxAddressBytes ||
       envelope.messages_size() > static_cast<int>(kMaxMessages)) {
     return MakeError(ErrorKind::kInvalidArgument, "the envelope is beyond what gossip allows");
   }
