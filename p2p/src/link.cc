@@ -246,7 +246,10 @@ void Link::Take(absl::string_view bytes) {
 }
 
 void Link::TakeFrame(const Frame& frame) {
-  if (const auto* piece = absl::get_if<PieceFrame>(&frame)) return inbox_.Begin(*piece);
+  if (const auto* piece = absl::get_if<PieceFrame>(&frame)) {
+    inbox_.Begin(*piece);
+    return context_.events->OnPieceBegins(id_, piece->channel, piece->piece);
+  }
   if (const auto* close = absl::get_if<CloseFrame>(&frame)) inbox_.Forget(close->channel);
   if (const auto* refused = absl::get_if<RefusedFrame>(&frame)) inbox_.Forget(refused->channel);
   context_.events->OnFrame(id_, frame);
