@@ -39,7 +39,7 @@ Link::Link(LinkId id, LinkSide side, Socket socket, LinkContext& context)
       told_(side == LinkSide::kDialled),
       parser_(side),
       inbox_(context.discard),
-      outbox_(context.options.send_path) {
+      outbox_(context.tls == nullptr ? context.options.send_path : SendPath::kWrite) {
   if (side == LinkSide::kDialled) {
     deadline_ = context.options.clock->Now() + context.options.connect_timeout;
   }
@@ -134,7 +134,7 @@ void Link::Close() {
   socket_.close(ignored);
   // Stores hold leases: they are not kept for as long as a handler may hold the link.
   inbox_ = Inbox(context_.discard);
-  outbox_ = Outbox(context_.options.send_path);
+  outbox_ = Outbox(SendPath::kWrite);
 }
 
 void Link::CheckDeadlines(Instant now) {
