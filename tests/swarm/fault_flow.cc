@@ -105,8 +105,8 @@ FaultFlow::Outcome FaultFlow::Send(const Faults& faults, Instant now, FaultCount
     behind_ = now + absl::Milliseconds(1);  // a reset would take it back
     return Outcome::kGoesOn;
   }
-  end_told_ = true;
   if (cut_) return Outcome::kCut;
+  end_told_ = true;
   shutdown(to_, SHUT_WR);
   return Outcome::kGoesOn;
 }

@@ -153,33 +153,28 @@ void FaultProxy::Run() {
       faults = faults_;
     }
     if (Wait(faults)) Accept(number);
-    FaultCounts counts;
-    bool cut_all;
-    {
-      MutexLock lock(mutex_);
-      faults = faults_;
-      cut_all = std::exchange(cut_all_, false);
+    MoveAll(number);
+  }
+}
+
+// Under the lock, so that what a client has seen is counted.
+void FaultProxy::MoveAll(uint64_t connections) {
+  MutexLock lock(mutex_);
+  counts_.connections = connections;
+  const bool cut_all = std::exchange(cut_all_, false);
+  for (auto it = connections_.begin(); it != connections_.end();) {
+    Connection& connection = **it;
+    if (!cut_all && (faults_.silent || Move(connection, faults_, counts_))) {
+      ++it;
+      continue;
     }
-    for (auto it = connections_.begin(); it != connections_.end();) {
-      Connection& connection = **it;
-      if (!cut_all && (faults.silent || Move(connection, faults, counts))) {
-        ++it;
-        continue;
-      }
-      // What ended in good order has told both ends already.
-      if (!connection.up.finished() || !connection.down.finished()) {
-        ++counts.cuts;
-        Reset(connection.client);
-        Reset(connection.target);
-      }
-      it = connections_.erase(it);
+    // What ended in good order has told both ends already.
+    if (!connection.up.finished() || !connection.down.finished()) {
+      ++counts_.cuts;
+      Reset(connection.client);
+      Reset(connection.target);
     }
-    MutexLock lock(mutex_);
-    counts_.connections = number;
-    counts_.bytes += counts.bytes;
-    counts_.flips += counts.flips;
-    counts_.stalls += counts.stalls;
-    counts_.cuts += counts.cuts;
+    it = connections_.erase(it);
   }
 }
 
@@ -190,12 +185,13 @@ bool FaultProxy::Wait(const Faults& faults) {
   if (!faults.silent) {
     polled.push_back({listener_.get(), POLLIN, 0});
     for (const auto& connection : connections_) {
-      const auto events = [now](const FaultFlow& in, const FaultFlow& out) {
-        return static_cast<short>((in.WantsBytes() ? POLLIN : 0) |
-                                  (out.WantsToSend(now) ? POLLOUT : 0));
+      const auto add = [&](const UniqueFd& socket, const FaultFlow& in, const FaultFlow& out) {
+        const int events = (in.WantsBytes() ? POLLIN : 0) | (out.WantsToSend(now) ? POLLOUT : 0);
+        // Of an end that is gone poll tells even who asks for nothing.
+        polled.push_back({events != 0 ? socket.get() : -1, static_cast<short>(events), 0});
       };
-      polled.push_back({connection->client.get(), events(connection->up, connection->down), 0});
-      polled.push_back({connection->target.get(), events(connection->down, connection->up), 0});
+      add(connection->client, connection->up, connection->down);
+      add(connection->target, connection->down, connection->up);
       for (const FaultFlow* flow : {&connection->up, &connection->down}) {
         if (!flow->WantsToSend(now)) due = std::min(due, flow->DueNext());
       }

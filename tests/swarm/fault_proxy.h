@@ -44,6 +44,7 @@ class FaultProxy {
   void Accept(uint64_t& number);
   // Waits until something is to do, and returns whether somebody wants to connect.
   bool Wait(const Faults& faults);
+  void MoveAll(uint64_t connections);
   // False when the connection is over.
   static bool Move(Connection& connection, const Faults& faults, FaultCounts& counts);
   void WakeUp();
