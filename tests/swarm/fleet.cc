@@ -33,6 +33,12 @@ absl::StatusOr<std::string> OutputOf(const std::vector<std::string>& command) {
                    absl::StrCat(absl::StrJoin(command, " "), " ends with ", code));
 }
 
+std::string EndOf(const std::string& log) {
+  std::ifstream in(log);
+  const std::string all((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  return all.substr(all.size() - std::min(all.size(), kLogBytes));
+}
+
 absl::StatusOr<std::unique_ptr<LabProcess>> StartUntilReady(const std::vector<std::string>& command,
                                                             const std::string& log) {
   absl::StatusOr<LabProcess> started = LabProcess::Start(command, log);
@@ -43,7 +49,7 @@ absl::StatusOr<std::unique_ptr<LabProcess>> StartUntilReady(const std::vector<st
   return MakeError(
       ErrorKind::kUnavailable,
       absl::StrCat(absl::StrJoin(command, " "), " does not become ready: ",
-                   line.ok() ? *line : std::string(line.status().message()), "; see ", log));
+                   line.ok() ? *line : std::string(line.status().message()), "\n", EndOf(log)));
 }
 
 // Of the holders in what `packice locate --json` says, those with "complete":true.
@@ -194,10 +200,7 @@ std::string Fleet::LogOf(NetworkLab::Host host) const {
 std::string Fleet::Logs() const {
   std::string logs;
   for (NetworkLab::Host host = 1; host <= nodes_.size() + (tracker_host_ != 0 ? 1 : 0); ++host) {
-    std::ifstream in(LogOf(host));
-    const std::string log((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    absl::StrAppend(&logs, "--- ", NetworkLab::AddressOf(host), "\n",
-                    log.substr(log.size() - std::min(log.size(), kLogBytes)));
+    absl::StrAppend(&logs, "--- ", NetworkLab::AddressOf(host), "\n", EndOf(LogOf(host)));
   }
   return logs;
 }

@@ -23,6 +23,8 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "fleet.h"
@@ -150,22 +152,45 @@ absl::StatusOr<Round> Run(const Arguments& arguments, Fleet& fleet, uint64_t num
   return round;
 }
 
-void Print(const Arguments& arguments, const Round& round) {
-  const auto at = [&](double part) {
-    return round.seconds[static_cast<size_t>(part * static_cast<double>(round.seconds.size() - 1))];
-  };
-  const char* const form =
-      arguments.json
-          ? "{\"nodes\":%zu,\"mib\":%llu,\"mbit\":%llu,\"pieces\":%llu,\"first_seconds\":%.3f,"
-            "\"median_seconds\":%.3f,\"last_seconds\":%.3f,\"cable_bound_seconds\":%.3f,"
-            "\"cpu_bound_seconds\":%.3f,\"phi\":%.3f,\"source_copies\":%.3f,\"cpu_seconds\":%.2f}\n"
-          : "%5zu %6llu %6llu %6llu %8.2f %8.2f %8.2f %8.2f %8.2f %6.2f %8.2f %8.2f\n";
-  std::printf(form, round.seconds.size() + 1, static_cast<unsigned long long>(arguments.mib),
-              static_cast<unsigned long long>(arguments.mbit),
-              static_cast<unsigned long long>(round.pieces), at(0), at(0.5), round.last(),
-              round.cable_bound, round.cpu_bound, round.phi(), round.source_copies,
-              round.cpu_seconds);
-  std::fflush(stdout);
+struct Column {
+  std::string name;
+  std::string value;
+};
+
+std::vector<Column> ColumnsOf(const Arguments& arguments, const Round& round) {
+  const auto number = [](double value) { return absl::StrFormat("%.3f", value); };
+  const size_t median = (round.seconds.size() - 1) / 2;
+  return {{"nodes", absl::StrCat(arguments.nodes)},
+          {"mib", absl::StrCat(arguments.mib)},
+          {"mbit", absl::StrCat(arguments.mbit)},
+          {"pieces", absl::StrCat(round.pieces)},
+          {"first_seconds", number(round.seconds.front())},
+          {"median_seconds", number(round.seconds[median])},
+          {"last_seconds", number(round.last())},
+          {"cable_bound_seconds", number(round.cable_bound)},
+          {"cpu_bound_seconds", number(round.cpu_bound)},
+          {"phi", number(round.phi())},
+          {"source_copies", number(round.source_copies)},
+          {"cpu_seconds", number(round.cpu_seconds)}};
+}
+
+void PrintAsJson(const std::vector<Column>& columns) {
+  const std::string members =
+      absl::StrJoin(columns, ",", [](std::string* out, const Column& column) {
+        absl::StrAppend(out, "\"", column.name, "\":", column.value);
+      });
+  std::printf("{%s}\n", members.c_str());
+}
+
+void PrintAsTable(const std::vector<Column>& columns, bool with_head) {
+  for (const bool head : {true, false}) {
+    if (head && !with_head) continue;
+    for (const Column& column : columns) {
+      const int width = static_cast<int>(std::max<size_t>(column.name.size(), 5));
+      std::printf("%*s ", width, (head ? column.name : column.value).c_str());
+    }
+    std::printf("\n");
+  }
 }
 
 absl::Status Measure(const Arguments& arguments) {
@@ -179,18 +204,19 @@ absl::Status Measure(const Arguments& arguments) {
   for (uint64_t i = 0; i < arguments.nodes; ++i) {
     if (absl::Status status = (*fleet)->AddNode().status(); !status.ok()) return status;
   }
-  if (!arguments.json) {
-    std::printf(
-        "nodes    MiB Mbit/s pieces  first s median s   last s  cable s    cpu s    phi "
-        "  copies  cpu all\n");
-  }
   for (uint64_t number = 1; number <= arguments.rounds; ++number) {
     const absl::StatusOr<Round> round = Run(arguments, **fleet, number);
     if (!round.ok()) {
       std::fprintf(stderr, "%s", (*fleet)->Logs().c_str());
       return round.status();
     }
-    Print(arguments, *round);
+    const std::vector<Column> columns = ColumnsOf(arguments, *round);
+    if (arguments.json) {
+      PrintAsJson(columns);
+    } else {
+      PrintAsTable(columns, /*with_head=*/number == 1);
+    }
+    std::fflush(stdout);
   }
   return absl::OkStatus();
 }
