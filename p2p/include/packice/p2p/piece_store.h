@@ -22,11 +22,20 @@ class PieceStore {
   // A piece may lie in several blobs.
   using Bytes = absl::InlinedVector<absl::Span<const char>, 1>;
 
+  // Bytes of a file.
+  struct FileRange {
+    int fd = -1;
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+  };
+  using FileRanges = absl::InlinedVector<FileRange, 1>;
+
   // A piece that is just arriving. Feeds on its bytes in order, wherever they are put.
   class Arrival {
    public:
     virtual ~Arrival() = default;
-    // Where the next bytes go: at most `max`, at least one while the piece is not whole.
+    // Where the next bytes go: at most `max`, at least one while the piece is not whole. Good only
+    // until anything else is done with the store, so it is asked for right before bytes are put.
     virtual absl::Span<char> Space(size_t max) = 0;
     // So many bytes have been put there.
     virtual void Filled(size_t bytes) = 0;
@@ -45,6 +54,9 @@ class PieceStore {
 
   // The bytes of a piece that is held; good while the store lives. `io`.
   virtual absl::StatusOr<Bytes> Read(uint32_t piece) = 0;
+  // The same bytes as ranges of files, for sendfile(2); nothing where they are in none. The
+  // descriptors are good while the store lives.
+  virtual FileRanges Files(uint32_t /*piece*/) const { return {}; }
 
   // Null when the piece is here already: its bytes are to be thrown away. Several arrivals of one
   // piece may be under way at a time; none of them ever changes a byte of a piece that is held.

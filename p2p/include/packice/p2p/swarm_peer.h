@@ -115,6 +115,9 @@ class SwarmPeer final : public Peer {
   TransferCounters counters() const;
   size_t links() const;  // open now
 
+  // Looks at the clock again. For tests that move it.
+  void RunDue();
+
   // Serves nobody new and finishes what was asked; then withdraws. Blocks, at most `grace`.
   void Drain(absl::Duration grace);
 

@@ -39,7 +39,9 @@ class TransferNetwork {
 
   // Begins a link. OnLinkUp or OnLinkDown follows.
   virtual LinkId Dial(const std::string& address) = 0;
-  // In order on each link. Nothing is heard of a link after HangUp.
+  // Between OnLinkUp or OnAccepted and the link's end; otherwise it goes nowhere. Frames come in
+  // order on each link. Pieces give way to frames, but not to those that end a channel. Nothing is
+  // heard of a link after HangUp.
   virtual void Send(LinkId link, Frame frame) = 0;
   virtual void HangUp(LinkId link) = 0;
 
@@ -50,6 +52,27 @@ class TransferNetwork {
   // Pieces that arrive on this channel go into `store`, if it wants them (PieceStore::Receive);
   // OnPiece follows for each, verified or not.
   virtual void ReceiveInto(LinkId link, uint32_t channel, std::shared_ptr<PieceStore> store) = 0;
+};
+
+// What a network tells: TransferEngine, but for tests of networks. All calls come on one thread,
+// none of them from within a call to the network.
+class TransferEvents {
+ public:
+  enum class PieceResult { kVerified, kUnwanted, kCorrupt };
+
+  virtual ~TransferEvents() = default;
+
+  virtual void OnLinkUp(LinkId link) = 0;
+  virtual void OnAccepted(LinkId link, const std::string& peer) = 0;
+  virtual void OnLinkDown(LinkId link, const absl::Status& why) = 0;
+  virtual void OnFrame(LinkId link, const Frame& frame) = 0;
+  virtual void OnPiece(LinkId link, uint32_t channel, uint32_t piece, PieceResult result) = 0;
+  virtual void OnPieceSent(LinkId link, uint32_t channel, uint32_t piece) = 0;
+
+  // Does what is due.
+  virtual void Tick() = 0;
+  // When Tick is due next.
+  virtual Instant NextTick() const = 0;
 };
 
 // The objects of this node. Answers come later, on the engine's thread.
@@ -147,14 +170,14 @@ struct TransferCounters {
   uint64_t holders_banned = 0;
 };
 
-class TransferEngine {
+class TransferEngine final : public TransferEvents {
  public:
   // All outlive the engine. `origin` may be null. The directory's callbacks must come on the
   // engine's thread.
   TransferEngine(TransferOptions options, TransferNetwork& network, LocalObjects& objects,
                  Directory& directory, Origin* origin, const Clock& clock, uint64_t seed,
                  EventSink& events);
-  ~TransferEngine();
+  ~TransferEngine() override;
 
   // Brings the object into this node; OK once it is sealed here. One download for each object,
   // however many ask. `not_found` when nobody has it, `unavailable` when that cannot be told or no
@@ -167,19 +190,14 @@ class TransferEngine {
   // Takes the object away at the holder. `unavailable`, and what the holder answers.
   void DiscardAt(const std::string& holder, const ObjectId& object_id, Done<absl::Status> done);
 
-  // What happens on the network.
-  void OnLinkUp(LinkId link);
-  void OnAccepted(LinkId link, const std::string& peer);
-  void OnLinkDown(LinkId link, const absl::Status& why);
-  void OnFrame(LinkId link, const Frame& frame);
-  enum class PieceResult { kVerified, kUnwanted, kCorrupt };
-  void OnPiece(LinkId link, uint32_t channel, uint32_t piece, PieceResult result);
-  void OnPieceSent(LinkId link, uint32_t channel, uint32_t piece);
-
-  // Does what is due.
-  void Tick();
-  // When Tick is due next.
-  Instant NextTick() const;
+  void OnLinkUp(LinkId link) override;
+  void OnAccepted(LinkId link, const std::string& peer) override;
+  void OnLinkDown(LinkId link, const absl::Status& why) override;
+  void OnFrame(LinkId link, const Frame& frame) override;
+  void OnPiece(LinkId link, uint32_t channel, uint32_t piece, PieceResult result) override;
+  void OnPieceSent(LinkId link, uint32_t channel, uint32_t piece) override;
+  void Tick() override;
+  Instant NextTick() const override;
 
   // Serves nobody new and fails what is fetched, `unavailable`. DrainUploads tells whether what was
   // asked has been sent.

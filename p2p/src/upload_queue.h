@@ -1,0 +1,71 @@
+// What was asked of this node, and which of it to send next.
+//
+// Objects take turns. Within one: the piece that this node has sent least often, so that each piece
+// leaves the only source once before any leaves it twice; of equal ones, the reader that has got
+// least. One piece after another: a reader that has the whole of a piece can give it to others,
+// one that has two halves can give nothing.
+//
+// Of one node; thread-compatible. Objects, readers and pieces are known to the caller.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/types/optional.h"
+
+namespace packice {
+
+class UploadQueue {
+ public:
+  using ObjectKey = uint64_t;
+  using ReaderKey = uint64_t;
+
+  // More than any honest reader asks for at a time.
+  static constexpr size_t kMaxOfReader = 1024;
+
+  struct Choice {
+    ReaderKey reader;
+    uint32_t piece;
+  };
+
+  void AddObject(ObjectKey object, uint32_t pieces);
+  // With its readers.
+  void RemoveObject(ObjectKey object);
+  void AddReader(ObjectKey object, ReaderKey reader);
+  void RemoveReader(ReaderKey reader);
+
+  // What is asked already is asked once. False: the reader asks for too much.
+  bool Push(ReaderKey reader, uint32_t piece);
+  void Cancel(ReaderKey reader, uint32_t piece);
+  size_t Waiting(ReaderKey reader) const;
+
+  // Takes out what to send next, and counts it as sent.
+  absl::optional<Choice> Next();
+
+  size_t size() const { return size_; }
+
+ private:
+  struct Reader {
+    ReaderKey key;
+    uint64_t got = 0;  // pieces
+    std::vector<uint32_t> waiting;
+  };
+  struct Object {
+    ObjectKey key;
+    std::vector<uint32_t> sent;  // how often each piece was
+    std::vector<Reader> readers;
+  };
+
+  Object* FindObject(ObjectKey object);
+  const Reader* FindReader(ReaderKey reader) const;
+  Reader* FindReader(ReaderKey reader);
+  absl::optional<Choice> NextOf(Object& object);
+
+  std::vector<Object> objects_;
+  size_t turn_ = 0;
+  absl::flat_hash_map<ReaderKey, ObjectKey> object_of_;
+  size_t size_ = 0;
+};
+
+}  // namespace packice
