@@ -156,7 +156,8 @@ void Download::Fill(Source& source) {
 
 absl::optional<uint32_t> Download::Pick(const Source& source) {
   const bool last_resort = source.complete && partial_ > 0;
-  if (absl::optional<uint32_t> piece = picker_.PickFresh(source.pieces(), last_resort)) return piece;
+  if (absl::optional<uint32_t> piece = picker_.PickFresh(source.pieces(), last_resort))
+    return piece;
   if (last_resort && source.requests.empty()) {
     if (absl::optional<uint32_t> piece = picker_.PickFresh(source.pieces(), false)) return piece;
   }
@@ -204,9 +205,8 @@ void Download::LearnWindow(Source& source, absl::Duration latency) {
   constexpr double kFewestWaiting = 0.8;
   constexpr double kMostWaiting = 1.6;
   source.best_latency = std::min(source.best_latency, latency);
-  const double share = latency > absl::ZeroDuration()
-                           ? absl::FDivDuration(source.best_latency, latency)
-                           : 1;
+  const double share =
+      latency > absl::ZeroDuration() ? absl::FDivDuration(source.best_latency, latency) : 1;
   const double waiting = static_cast<double>(source.requests.size()) * (1 - share);
   if (waiting < kFewestWaiting) {
     source.window += 1 / std::floor(source.window);

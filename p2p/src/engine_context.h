@@ -64,7 +64,7 @@ class CallScope {
   }
   ~CallScope() {
     while (context_->depth == 1 && !context_->later.empty()) {
-      std::vector<absl::AnyInvocable<void() &&>> later = std::move(context_->later);
+      std::vector<absl::AnyInvocable<void()&&>> later = std::move(context_->later);
       context_->later.clear();
       for (auto& work : later) std::move(work)();
     }

@@ -39,9 +39,9 @@ void Fetch::AddWaiter(FetchRequest request, Done<absl::Status> done) {
 }
 
 bool Fetch::CancelWaiter(OperationId operation) {
-  const auto it = std::find_if(
-      waiters_.begin(), waiters_.end(),
-      [&](const Waiter& waiter) { return waiter.request.operation == operation; });
+  const auto it = std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
+    return waiter.request.operation == operation;
+  });
   if (it == waiters_.end()) return false;
   const absl::Status why = MakeError(
       ErrorKind::kTimeout, absl::StrCat("the fetch of ", object_id_.ToQuoted(), " was cancelled"));
@@ -80,9 +80,9 @@ void Fetch::Tick(Instant now) {
 }
 
 void Fetch::ExpireWaiters(Instant now) {
-  const auto late = std::stable_partition(
-      waiters_.begin(), waiters_.end(),
-      [&](const Waiter& waiter) { return waiter.request.deadline > now; });
+  const auto late =
+      std::stable_partition(waiters_.begin(), waiters_.end(),
+                            [&](const Waiter& waiter) { return waiter.request.deadline > now; });
   for (auto it = waiters_.begin(); it != late; ++it) context_->WakeBy(it->request.deadline);
   if (late == waiters_.end()) return;
   const absl::Status why =
@@ -112,14 +112,14 @@ void Fetch::Locate() {
   request.exclude = sources_.holders().Useless();
   if (request.exclude.size() > LocateRequest::kLimit) request.exclude.resize(LocateRequest::kLimit);
   request.has_origin = context_->origin != nullptr;
-  context_->directory.Locate(
-      std::move(request), [weak = weak_from_this()](absl::StatusOr<Location> location) {
-        const std::shared_ptr<Fetch> self = weak.lock();
-        if (self == nullptr || self->phase_ == Phase::kEnded) return;
-        const CallScope scope(self->context_);
-        self->locating_ = false;
-        self->OnLocation(std::move(location));
-      });
+  context_->directory.Locate(std::move(request),
+                             [weak = weak_from_this()](absl::StatusOr<Location> location) {
+                               const std::shared_ptr<Fetch> self = weak.lock();
+                               if (self == nullptr || self->phase_ == Phase::kEnded) return;
+                               const CallScope scope(self->context_);
+                               self->locating_ = false;
+                               self->OnLocation(std::move(location));
+                             });
 }
 
 void Fetch::OnLocation(absl::StatusOr<Location> location) {
@@ -241,18 +241,17 @@ bool Fetch::OnManifest(Source& source, const OpenedFrame& opened) {
 
 void Fetch::Create() {
   phase_ = Phase::kCreating;
-  context_->objects.Create(
-      object_id_, manifest_,
-      [weak = weak_from_this(),
-       &objects = context_->objects](absl::StatusOr<std::shared_ptr<PieceStore>> store) {
-        const std::shared_ptr<Fetch> self = weak.lock();
-        if (self == nullptr || self->phase_ == Phase::kEnded) {
-          if (store.ok()) objects.Abandon(*std::move(store));
-          return;
-        }
-        const CallScope scope(self->context_);
-        self->OnCreated(std::move(store));
-      });
+  context_->objects.Create(object_id_, manifest_,
+                           [weak = weak_from_this(), &objects = context_->objects](
+                               absl::StatusOr<std::shared_ptr<PieceStore>> store) {
+                             const std::shared_ptr<Fetch> self = weak.lock();
+                             if (self == nullptr || self->phase_ == Phase::kEnded) {
+                               if (store.ok()) objects.Abandon(*std::move(store));
+                               return;
+                             }
+                             const CallScope scope(self->context_);
+                             self->OnCreated(std::move(store));
+                           });
 }
 
 void Fetch::OnCreated(absl::StatusOr<std::shared_ptr<PieceStore>> store) {

@@ -48,7 +48,16 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
   void OnGone(Source& source) override;
 
  private:
-  enum class Phase { kQueued, kLocating, kOrigin, kConnecting, kCreating, kDownloading, kSealing, kEnded };
+  enum class Phase {
+    kQueued,
+    kLocating,
+    kOrigin,
+    kConnecting,
+    kCreating,
+    kDownloading,
+    kSealing,
+    kEnded
+  };
   struct Waiter {
     FetchRequest request;
     Done<absl::Status> done;

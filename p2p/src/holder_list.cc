@@ -90,9 +90,8 @@ void HolderList::Forgive() {
 }
 
 bool HolderList::banned(const std::string& address) const {
-  return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return entry.banned && entry.address == address;
-  });
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const Entry& entry) { return entry.banned && entry.address == address; });
 }
 
 bool HolderList::hopeful() const {
@@ -116,8 +115,8 @@ HolderList::Entry* HolderList::Find(const std::string& address) {
 }
 
 void HolderList::MakeRoom() {
-  const auto worst = std::max_element(
-      entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+  const auto worst =
+      std::max_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
         const auto uselessness = [](const Entry& entry) {
           return entry.in_use || entry.banned ? -1 : entry.failures;
         };

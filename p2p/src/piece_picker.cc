@@ -35,7 +35,8 @@ absl::optional<uint32_t> PiecePicker::PickFresh(const PieceSet* has, bool unseen
     const size_t w = start + i < words ? start + i : start + i - words;
     uint64_t bits = fresh_.word(w) & (has == kEverything ? ~uint64_t{0} : has->word(w));
     for (; bits != 0; bits &= bits - 1, ++looked) {
-      const auto piece = static_cast<uint32_t>(64 * w) + static_cast<uint32_t>(__builtin_ctzll(bits));
+      const auto piece =
+          static_cast<uint32_t>(64 * w) + static_cast<uint32_t>(__builtin_ctzll(bits));
       const uint32_t seen = seen_[piece];
       if (best ? seen > rarity : seen >= rarity) continue;
       if (!best || seen < rarity) equals = 0;

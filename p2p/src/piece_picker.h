@@ -65,7 +65,8 @@ absl::optional<uint32_t> PiecePicker::PickAgain(const PieceSet* has, uint32_t ma
   for (size_t w = 0; w < missing_.words(); ++w) {
     uint64_t bits = missing_.word(w) & (has == kEverything ? ~uint64_t{0} : has->word(w));
     for (; bits != 0; bits &= bits - 1) {
-      const auto piece = static_cast<uint32_t>(64 * w) + static_cast<uint32_t>(__builtin_ctzll(bits));
+      const auto piece =
+          static_cast<uint32_t>(64 * w) + static_cast<uint32_t>(__builtin_ctzll(bits));
       if (askings_[piece] >= max_askings || skip(piece)) continue;
       if (best && askings_[piece] > askings_[*best]) continue;
       if (!best || askings_[piece] < askings_[*best]) equals = 0;

@@ -28,9 +28,7 @@ void ServedObject::NoteAsker(const std::string& address, RandomStream& random) {
 Readers::Readers(std::shared_ptr<EngineContext> context, Fetches& fetches)
     : context_(std::move(context)), fetches_(fetches) {}
 
-void Readers::OnAccepted(LinkId link, const std::string& peer) {
-  links_[link] = Link{peer, {}};
-}
+void Readers::OnAccepted(LinkId link, const std::string& peer) { links_[link] = Link{peer, {}}; }
 
 void Readers::OnDown(LinkId link) {
   const auto it = links_.find(link);
@@ -156,19 +154,19 @@ void Readers::OnClose(LinkId link, uint32_t channel) {
 
 bool Readers::OnDiscard(LinkId link, const DiscardFrame& discard) {
   if (discard.object_id.empty()) return false;
-  context_->objects.Discard(
-      discard.object_id, [weak = std::weak_ptr<EngineContext>(context_), this, link,
-                          channel = discard.channel](absl::Status result) {
-        const std::shared_ptr<EngineContext> context = weak.lock();
-        if (context == nullptr) return;
-        const CallScope scope(context);
-        if (!Owns(link)) return;
-        DiscardedFrame discarded;
-        discarded.channel = channel;
-        discarded.ok = result.ok();
-        if (!result.ok()) discarded.kind = KindOf(result);
-        context_->network.Send(link, discarded);
-      });
+  context_->objects.Discard(discard.object_id,
+                            [weak = std::weak_ptr<EngineContext>(context_), this, link,
+                             channel = discard.channel](absl::Status result) {
+                              const std::shared_ptr<EngineContext> context = weak.lock();
+                              if (context == nullptr) return;
+                              const CallScope scope(context);
+                              if (!Owns(link)) return;
+                              DiscardedFrame discarded;
+                              discarded.channel = channel;
+                              discarded.ok = result.ok();
+                              if (!result.ok()) discarded.kind = KindOf(result);
+                              context_->network.Send(link, discarded);
+                            });
   return true;
 }
 
@@ -205,7 +203,8 @@ void Readers::Tick(Instant now) {
     if (served->news) TellNews(*served);
     if (served->state != ServedObject::State::kWhole) continue;
     for (ReaderChannel* reader : served->readers) {
-      const bool asks = queue_.Waiting(reader->key) > 0 || uplink_.Sends(reader->link, reader->channel);
+      const bool asks =
+          queue_.Waiting(reader->key) > 0 || uplink_.Sends(reader->link, reader->channel);
       if (asks) reader->last_asked = now;
       if (reader->open && now - reader->last_asked >= context_->options.idle_link) {
         idle.push_back(reader);
@@ -287,7 +286,8 @@ void Readers::AddTransfers(const absl::optional<ObjectId>& object_id,
     TransferInfo info;
     info.object_id = served.object_id;
     const auto link = links_.find(reader->link);
-    info.peer = reader->address.empty() && link != links_.end() ? link->second.peer : reader->address;
+    info.peer =
+        reader->address.empty() && link != links_.end() ? link->second.peer : reader->address;
     info.upload = true;
     info.bytes = reader->bytes;
     info.rate = reader->rate.Rate(context_->Now());

@@ -16,8 +16,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "engine_context.h"
 #include "served_object.h"
-#include "upload_queue.h"
 #include "uplink.h"
+#include "upload_queue.h"
 
 namespace packice {
 

@@ -101,14 +101,14 @@ void Readers::SetStore(ServedObject& served, const ContentDigest& digest,
 
 void Readers::Borrow(ServedObject& served) {
   served.state = ServedObject::State::kBorrowing;
-  context_->objects.Borrow(
-      served.object_id, [weak = std::weak_ptr<EngineContext>(context_), this,
-                         key = served.key](absl::StatusOr<std::shared_ptr<PieceStore>> store) {
-        const std::shared_ptr<EngineContext> context = weak.lock();
-        if (context == nullptr) return;
-        const CallScope scope(context);
-        OnBorrowed(key, std::move(store));
-      });
+  context_->objects.Borrow(served.object_id,
+                           [weak = std::weak_ptr<EngineContext>(context_), this,
+                            key = served.key](absl::StatusOr<std::shared_ptr<PieceStore>> store) {
+                             const std::shared_ptr<EngineContext> context = weak.lock();
+                             if (context == nullptr) return;
+                             const CallScope scope(context);
+                             OnBorrowed(key, std::move(store));
+                           });
 }
 
 void Readers::OnBorrowed(uint64_t key, absl::StatusOr<std::shared_ptr<PieceStore>> store) {

@@ -21,8 +21,7 @@ struct Source final : LinkPool::User {
     Instant asked_at;
   };
 
-  Source(SourceSet& a_set, std::string an_address)
-      : set(a_set), address(std::move(an_address)) {}
+  Source(SourceSet& a_set, std::string an_address) : set(a_set), address(std::move(an_address)) {}
 
   bool OnFrame(const Frame& frame) override;
   void OnPiece(uint32_t piece, TransferEngine::PieceResult result) override;
@@ -37,13 +36,13 @@ struct Source final : LinkPool::User {
   LinkPool::Channel channel{};
   bool asked_manifest = false;
   bool asked_eager = false;
-  bool open = false;  // OPENED has come
-  bool gone = false;         // no longer in the set
-  bool in_download = false;  // added to it
+  bool open = false;                     // OPENED has come
+  bool gone = false;                     // no longer in the set
+  bool in_download = false;              // added to it
   Instant since = absl::ZeroDuration();  // of the last that was heard of it, or hoped for
 
   bool complete = false;
-  PieceSet has;  // where it is not complete
+  PieceSet has;                   // where it is not complete
   std::vector<Request> requests;  // oldest first
 
   // How many pieces to ask for at a time, and what that is learned from.

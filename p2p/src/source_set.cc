@@ -119,7 +119,8 @@ bool SourceSet::OnFrame(Source& source, const Frame& frame) {
     return true;
   }
   if (absl::holds_alternative<CloseFrame>(frame)) {
-    holders_.Busy(source.address, context_.Now() + kMinRetry * (5 + 5 * context_.random.Fraction()));
+    holders_.Busy(source.address,
+                  context_.Now() + kMinRetry * (5 + 5 * context_.random.Fraction()));
     Remove(source, /*close=*/true);
     Seek();
     return true;
