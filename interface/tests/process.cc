@@ -140,8 +140,9 @@ StartedNode::StartedNode(const std::vector<std::string>& flags,
 std::string StartedNode::Address(size_t n) const {
   std::istringstream words(ready_line_);
   std::string word;
-  // "packice serving fs on" comes first.
-  for (size_t i = 0; i < n + 5; ++i) words >> word;
+  // "packice serving fs on" comes first, or "packice tracker on".
+  while (words && word != "on") words >> word;
+  for (size_t i = 0; i <= n; ++i) words >> word;
   return words ? word : "";
 }
 

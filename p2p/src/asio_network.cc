@@ -33,8 +33,6 @@ constexpr size_t kScratchBytes = 16 << 10;
 constexpr size_t kDiscardBytes = 256 << 10;
 // Deadlines of links are held to within this.
 constexpr absl::Duration kSweepInterval = absl::Milliseconds(250);
-// Handlers that run before the engine's timer is looked at again.
-constexpr int kMaxHandlers = 256;
 // Links over the limit that are told so; more are cut off without a word.
 constexpr size_t kMaxRefusals = 64;
 
@@ -231,8 +229,10 @@ void AsioNetwork::Impl::Run() {
       if (context_.events->NextTick() <= now) context_.events->Tick();
       next = std::min(next, context_.events->NextTick());
     }
-    if (next > now) io_->run_one_for(absl::ToChronoNanoseconds(next - now));
-    for (int i = 0; i < kMaxHandlers && io_->poll_one() > 0; ++i) {
+    if (next > now) {
+      io_->run_one_for(absl::ToChronoNanoseconds(next - now));
+    } else {
+      io_->poll_one();
     }
   }
   CloseAll();
@@ -306,7 +306,7 @@ LinkId AsioNetwork::Impl::Dial(const std::string& address) {
   ErrorCode error;
   const asio::ip::address host = asio::ip::make_address(parsed->host, error);
   if (!error) {
-    link->Connect(Tcp::endpoint(host, parsed->port));
+    link->Connect({Tcp::endpoint(host, parsed->port)});
   } else {
     Resolve(id, *parsed);
   }
@@ -319,7 +319,7 @@ void AsioNetwork::Impl::Resolve(LinkId id, const NodeAddress& address) {
       [this, id, address](ErrorCode error, const Tcp::resolver::results_type& results) {
         Link* const link = Find(id);
         if (link == nullptr) return;
-        if (!error && !results.empty()) return link->Connect(results.begin()->endpoint());
+        if (!error) return link->Connect({results.begin(), results.end()});
         link->Fail(Unavailable(absl::StrCat("nobody knows the host of the node at ",
                                             address.ToText(), ": ", error.message())));
       });

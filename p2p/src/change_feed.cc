@@ -22,13 +22,15 @@ bool ChangesWhatIsHeld(EventKind kind) {
 }  // namespace
 
 void ChangeFeed::Publish(const Event& event) {
-  if (ChangesWhatIsHeld(event.kind) && !event.object_id.empty()) {
-    MutexLock lock(mutex_);
-    const bool first = changed_.empty();
-    changed_.insert(event.object_id);
-    if (first && ready_) ready_();
-  }
+  if (ChangesWhatIsHeld(event.kind) && !event.object_id.empty()) Add(event.object_id);
   next_.Publish(event);
+}
+
+void ChangeFeed::Add(const ObjectId& object_id) {
+  MutexLock lock(mutex_);
+  const bool first = changed_.empty();
+  changed_.insert(object_id);
+  if (first && ready_) ready_();
 }
 
 void ChangeFeed::OnReady(std::function<void()> ready) {

@@ -99,6 +99,11 @@ void Fetch::Fail(absl::Status why) {
   if (phase_ != Phase::kEnded) End(std::move(why));
 }
 
+void Fetch::OnHeld() {
+  // What creates the object here itself hears of it otherwise.
+  if (phase_ == Phase::kLocating || phase_ == Phase::kConnecting) End(absl::OkStatus());
+}
+
 void Fetch::Hint(const std::string& address) {
   sources_.Learn(address, /*near=*/false);
   if (phase_ >= Phase::kConnecting && phase_ <= Phase::kDownloading) sources_.Seek();
@@ -130,11 +135,17 @@ void Fetch::OnLocation(absl::StatusOr<Location> location) {
   locate_interval_ = std::min(locate_interval_ * 2, kLastLocateInterval);
   if (!location.ok()) {
     OnUnlocated(location.status());
-  } else if (location->digest.empty()) {
+  } else if (location->digest.empty() || OnlyHere(*location)) {
     OnNobody(*location);
   } else {
     OnHolders(*location);
   }
+}
+
+// This node itself was the holder, just now, or is.
+bool Fetch::OnlyHere(const Location& location) const {
+  return phase_ == Phase::kLocating && location.holders.empty() && sources_.sources().empty() &&
+         sources_.holders().Useless().empty();
 }
 
 void Fetch::OnUnlocated(absl::Status why) {

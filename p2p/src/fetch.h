@@ -33,6 +33,9 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
   void Tick(Instant now);
   void Fail(absl::Status why);
 
+  // The object is sealed here, and not by this.
+  void OnHeld();
+
   // Somebody reads or has the object.
   void Hint(const std::string& address);
   const SourceSet& sources() const { return sources_; }
@@ -65,6 +68,7 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
 
   void Locate();
   void OnLocation(absl::StatusOr<Location> location);
+  bool OnlyHere(const Location& location) const;
   void OnUnlocated(absl::Status why);
   void OnNobody(const Location& location);
   void OnHolders(const Location& location);

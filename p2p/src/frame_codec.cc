@@ -171,6 +171,33 @@ absl::StatusOr<Frame> Read(const FrameHeader& header, absl::string_view body) {
       absl::StrCat("the body of one of type ", static_cast<int>(header.type), " is malformed"));
 }
 
+uint32_t MinLength(FrameType type) { return type == FrameType::kPiece ? kPieceNumberBytes + 1 : 0; }
+
+uint32_t MaxLength(FrameType type) {
+  constexpr uint32_t kTextBytes = 1 + kMaxAddressBytes;  // with its length
+  static_assert(ObjectId::kMaxBytes <= kMaxAddressBytes);
+  switch (type) {
+    case FrameType::kOpen:
+      return 5 + 2 * kTextBytes + 2 + ContentDigest::kMaxBytes;
+    case FrameType::kOpened:
+      return kMaxOpenedBytes;
+    case FrameType::kRefused:
+      return 6 + kMaxAlternatives * kTextBytes;
+    case FrameType::kPiece:
+      return kPieceNumberBytes + Manifest::kMaxPieceBytes;
+    case FrameType::kRequest:
+    case FrameType::kHave:
+    case FrameType::kCancel:
+      return kMaxBodyBytes;
+    case FrameType::kClose:
+      return 0;
+    case FrameType::kDiscard:
+    case FrameType::kDiscarded:
+      return kTextBytes;
+  }
+  return 0;
+}
+
 }  // namespace
 
 void EncodeFrame(const Frame& frame, std::string& out) {
@@ -199,11 +226,7 @@ absl::StatusOr<FrameHeader> DecodeFrameHeader(absl::string_view bytes) {
     return MakeError(ErrorKind::kUnsupported, absl::StrCat("this node knows no frames of type ",
                                                            static_cast<int>(header.type)));
   }
-  const bool piece = header.type == FrameType::kPiece;
-  const uint64_t max = piece ? kPieceNumberBytes + Manifest::kMaxPieceBytes
-                       : header.type == FrameType::kOpened ? kMaxOpenedBytes
-                                                           : kMaxBodyBytes;
-  if (header.length > max || (piece && header.length <= kPieceNumberBytes)) {
+  if (header.length < MinLength(header.type) || header.length > MaxLength(header.type)) {
     return Invalid(absl::StrCat("one of type ", static_cast<int>(header.type), " has not ",
                                 header.length, " bytes"));
   }

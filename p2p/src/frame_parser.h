@@ -30,6 +30,9 @@ class FrameParser {
   // link is of no more use: `invalid_argument`, `unsupported`.
   absl::StatusOr<absl::optional<Frame>> Next(absl::string_view& bytes);
 
+  // A frame has begun and is not whole.
+  bool in_frame() const { return header_.has_value() || !partial_.empty(); }
+
  private:
   absl::Status ReadHeader(absl::string_view bytes);
 

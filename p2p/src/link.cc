@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/connect.hpp>
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <utility>
@@ -59,16 +60,15 @@ Link::Link(LinkId id, LinkSide side, Socket socket, LinkContext& context)
 
 // --- its beginning ---
 
-void Link::Connect(const Endpoint& endpoint) {
+void Link::Connect(std::vector<Endpoint> endpoints) {
   if (over()) return;
-  socket_.async_connect(
-      endpoint, [self = shared_from_this(), endpoint](boost::system::error_code error) {
+  boost::asio::async_connect(
+      socket_, endpoints,
+      [self = shared_from_this()](boost::system::error_code error, const Endpoint&) {
         if (self->over()) return;
         if (!error) return self->Greet(absl::OkStatus());
-        self->Fail(
-            MakeError(ErrorKind::kUnavailable,
-                      absl::StrCat("no connection to the node at ", endpoint.address().to_string(),
-                                   ":", endpoint.port(), ": ", error.message())));
+        self->Fail(MakeError(ErrorKind::kUnavailable,
+                             absl::StrCat("no connection to the other node: ", error.message())));
       });
 }
 
@@ -85,7 +85,8 @@ void Link::Greet(absl::Status turn_away) {
                                            *context_.options.random);
   handshake_->TurnAway(std::move(turn_away));
   state_ = State::kGreeting;
-  deadline_ = context_.options.clock->Now() + context_.options.greeting_timeout;
+  progress_ = context_.options.clock->Now();
+  deadline_ = progress_ + context_.options.greeting_timeout;
   if (std::string hello = handshake_->Begin(); !hello.empty()) {
     outbox_.Add(std::move(hello));
     Flush();
@@ -139,13 +140,13 @@ void Link::Fail(const absl::Status& why) {
 
 void Link::Close() {
   state_ = State::kOver;
+  context_.forget(id_);
   stream_ = nullptr;
   boost::system::error_code ignored;
   socket_.close(ignored);
   // Stores hold leases: they are not kept for as long as a handler may hold the link.
   inbox_ = Inbox(context_.discard);
   outbox_ = Outbox(context_.options.send_path);
-  context_.forget(id_);
 }
 
 void Link::CheckDeadlines(Instant now) {
@@ -154,8 +155,13 @@ void Link::CheckDeadlines(Instant now) {
                                                        ? "the other node does not answer the dial"
                                                        : "the other node does not greet"));
   }
-  if (!outbox_.empty() && now - progress_ >= context_.options.stall_timeout) {
-    Fail(MakeError(ErrorKind::kUnavailable, "the other node takes no bytes any more"));
+  const absl::Duration patience = context_.options.stall_timeout;
+  if (!outbox_.empty() && now - progress_ >= patience) {
+    return Fail(MakeError(ErrorKind::kUnavailable, "the other node takes no bytes any more"));
+  }
+  // Half a frame takes memory, half a piece its place in the store.
+  if ((parser_.in_frame() || inbox_.left() > 0) && now - heard_ >= patience) {
+    Fail(MakeError(ErrorKind::kUnavailable, "the other node has stopped within a frame"));
   }
 }
 
@@ -201,6 +207,7 @@ void Link::Receive() {
       if (moved.next == LinkStream::Next::kAwaitWritable) AwaitWritable();
       return AwaitReadable();
     }
+    heard_ = context_.options.clock->Now();
     moved_bytes += moved.bytes;
     const size_t in_space = std::min(moved.bytes, space.size());
     if (in_space > 0) Put(in_space);

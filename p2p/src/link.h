@@ -42,7 +42,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Link(LinkId id, LinkSide side, Socket socket, LinkContext& context);
 
   // One of these begins it. `turn_away`: why the other node is to be refused, if it is.
-  void Connect(const Endpoint& endpoint);
+  void Connect(std::vector<Endpoint> endpoints);
   void Accepted(absl::Status turn_away);
 
   void Send(const Frame& frame);
@@ -95,6 +95,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::vector<Outbox::Sent> sent_;
   Instant deadline_ = absl::InfiniteDuration();  // to be connected, then to be greeted
   Instant progress_ = absl::ZeroDuration();      // when bytes last went, or began to wait
+  Instant heard_ = absl::ZeroDuration();         // when bytes last came
   bool awaits_readable_ = false;
   bool awaits_writable_ = false;
   bool flush_is_due_ = false;

@@ -78,7 +78,12 @@ absl::Status SwarmPeer::Impl::Start(const MakeDirectory& make_directory) {
                                        *options.clock);
   keeper = std::make_unique<HoldingsKeeper>(
       *local, changes, *directory, manifests, hashing,
-      [this](const ObjectId& id) { reads->Wake(id); }, options.log);
+      [this](const ObjectId& id) {
+        if (reads->waiting() == 0) return;
+        reads->Wake(id);
+        network.Post([this, id] { engine->OnHeld(id); });
+      },
+      options.log);
   network.Attach(*engine);
   keeper->Start();
   Upkeep();
@@ -156,7 +161,22 @@ void SwarmPeer::Release(LeaseRequest request, Done<absl::Status> done) {
 }
 void SwarmPeer::Relocate(RelocateRequest request, Done<absl::Status> done) {
   impl_->objects.Drop(request.to);
-  impl_->local->Relocate(std::move(request), std::move(done));
+  // The event of it tells the new id only.
+  LeaseRequest lease;
+  lease.lease_id = request.lease_id;
+  lease.session = request.session;
+  impl_->local->Lookup(
+      std::move(lease), [impl = impl_.get(), request = std::move(request),
+                         done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+        ObjectId from;
+        if (grant.ok()) from = grant->object->id();
+        impl->local->Relocate(
+            std::move(request),
+            [impl, from = std::move(from), done = std::move(done)](absl::Status status) mutable {
+              if (status.ok() && !from.empty()) impl->changes.Add(from);
+              std::move(done)(std::move(status));
+            });
+      });
 }
 void SwarmPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) {
   impl_->local->Renew(std::move(request), std::move(done));
@@ -235,6 +255,11 @@ TransferCounters SwarmPeer::counters() const {
 }
 
 size_t SwarmPeer::links() const { return impl_->network.links(); }
+
+double SwarmPeer::load() const {
+  impl_->network.Post([impl = impl_.get()] { impl->load = impl->engine->load(); });
+  return impl_->load;
+}
 
 void SwarmPeer::RunDue() {
   impl_->timers.Nudge();

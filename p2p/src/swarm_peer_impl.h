@@ -1,6 +1,7 @@
 // A SwarmPeer's parts, in the order in which they need one another.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -51,6 +52,7 @@ class SwarmPeer::Impl {
   std::unique_ptr<SwarmReads> reads;
   std::unique_ptr<HoldingsKeeper> keeper;
   std::string address;
+  std::atomic<double> load{0};
 };
 
 }  // namespace packice

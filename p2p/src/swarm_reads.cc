@@ -34,6 +34,7 @@ struct SwarmReads::Read {
   // Of the fetch: the caller's own, or one made for it.
   OperationId operation = OperationId::kNone;
   std::atomic<int> rounds{0};
+  std::atomic<bool> waits_locally{false};  // where the local peer counts it
   Mutex mutex;
   // Null: it is answered.
   Done<absl::StatusOr<Grant>> done ABSL_GUARDED_BY(mutex);
@@ -107,8 +108,11 @@ void SwarmReads::AskLocal(const ReadRef& read) {
 void SwarmReads::WaitLocal(const ReadRef& read) {
   AcquireRequest request = read->request;
   request.wait = std::max(read->deadline - clock_.Now(), absl::Nanoseconds(1));
-  local_.Acquire(std::move(request),
-                 [this, read](absl::StatusOr<Grant> grant) { OnLocal(read, std::move(grant)); });
+  read->waits_locally = true;
+  local_.Acquire(std::move(request), [this, read](absl::StatusOr<Grant> grant) {
+    read->waits_locally = false;
+    OnLocal(read, std::move(grant));
+  });
 }
 
 void SwarmReads::OnLocal(const ReadRef& read, absl::StatusOr<Grant> grant) {
@@ -141,12 +145,29 @@ void SwarmReads::OnFetched(const ReadRef& read, const absl::Status& status) {
     case ErrorKind::kBusy:  // somebody creates it here
       return AskLocal(read);
     case ErrorKind::kNotFound:
-      if (read->waits() && clock_.Now() < read->deadline) return Park(read);
-      break;
+      return LookOnceMore(read, status);
     default:
       break;
   }
   Finish(read, status);
+}
+
+// Those who wait are parked first, so that whatever is sealed here from now on wakes them; and what
+// was sealed while others were asked is seen now.
+void SwarmReads::LookOnceMore(const ReadRef& read, const absl::Status& nobody) {
+  const bool parked = read->waits() && clock_.Now() < read->deadline;
+  if (parked) Park(read);
+  AcquireRequest request = read->request;
+  request.wait = absl::ZeroDuration();
+  request.quiet = true;  // the miss is counted
+  local_.Acquire(std::move(request), [this, read, nobody, parked](absl::StatusOr<Grant> grant) {
+    if (!grant.ok()) {
+      if (!parked) Finish(read, nobody);
+      return;
+    }
+    if (parked) Unpark(read);
+    Finish(read, std::move(grant));
+  });
 }
 
 void SwarmReads::Park(const ReadRef& read) {
@@ -258,7 +279,9 @@ void SwarmReads::Stop() {
 
 size_t SwarmReads::waiting() const {
   MutexLock lock(mutex_);
-  return reads_.size();
+  return static_cast<size_t>(std::count_if(reads_.begin(), reads_.end(), [](const auto& entry) {
+    return !entry.second->waits_locally;
+  }));
 }
 
 }  // namespace packice

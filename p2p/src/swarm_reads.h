@@ -38,6 +38,7 @@ class SwarmReads {
   // Ends all reads with `unavailable`, those to come, too.
   void Stop();
 
+  // Those that no peer counts as waiting.
   size_t waiting() const;
 
  private:
@@ -50,6 +51,7 @@ class SwarmReads {
   void AskSwarm(const ReadRef& read);
   void OnLocal(const ReadRef& read, absl::StatusOr<Grant> grant);
   void OnFetched(const ReadRef& read, const absl::Status& status);
+  void LookOnceMore(const ReadRef& read, const absl::Status& nobody);
   // Until somebody has the object.
   void Park(const ReadRef& read);
   void Finish(const ReadRef& read, absl::StatusOr<Grant> grant);

@@ -19,6 +19,8 @@
 namespace packice {
 namespace {
 
+constexpr size_t kReadBufferBytes = 128 << 10;  // a link has it only while something comes
+
 struct FreeSsl {
   void operator()(SSL* ssl) const { SSL_free(ssl); }
 };
@@ -28,7 +30,6 @@ struct FreeContext {
 
 std::string LastError() {
   const unsigned long code = ERR_get_error();
-  ERR_clear_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   return reason == nullptr ? "no reason given" : reason;
 }
@@ -38,6 +39,7 @@ class TlsLinkStream final : public LinkStream {
   explicit TlsLinkStream(SSL* ssl) : ssl_(ssl) {}
 
   Moved Read(absl::Span<const iovec> room) override {
+    ERR_clear_error();  // what is left there would be taken for this call's
     size_t read = 0;
     for (const iovec& part : room) {
       size_t filled = 0;
@@ -53,6 +55,7 @@ class TlsLinkStream final : public LinkStream {
   }
 
   Moved Write(absl::Span<const iovec> bytes, bool) override {
+    ERR_clear_error();
     size_t written = 0;
     for (const iovec& part : bytes) {
       size_t at = 0;
@@ -82,10 +85,7 @@ class TlsLinkStream final : public LinkStream {
   // `n` is what the last call answered; what moved before it counts first.
   Moved Stopped(size_t moved, int n) {
     const int error = SSL_get_error(ssl_.get(), n);
-    if (moved > 0) {
-      ERR_clear_error();
-      return {moved, Next::kGoOn, absl::OkStatus()};
-    }
+    if (moved > 0) return {moved, Next::kGoOn, absl::OkStatus()};
     switch (error) {
       case SSL_ERROR_WANT_READ:
         return {0, Next::kAwaitReadable, absl::OkStatus()};
@@ -94,7 +94,6 @@ class TlsLinkStream final : public LinkStream {
       case SSL_ERROR_ZERO_RETURN:
         return {0, Next::kOver, absl::OkStatus()};
       case SSL_ERROR_SYSCALL:
-        ERR_clear_error();
         return {0, Next::kOver,
                 MakeError(ErrorKind::kUnavailable, "the connection to the other node is lost")};
       default:
@@ -147,6 +146,9 @@ absl::StatusOr<std::unique_ptr<LinkTls>> LinkTls::Load(const TlsFiles& files) {
   SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION);
   SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // As much as is there with one call, not a record's head and its body with two.
+  SSL_CTX_set_read_ahead(ssl, 1);
+  SSL_CTX_set_default_read_buffer_len(ssl, kReadBufferBytes);
   // Links are long-lived and few: what resuming sessions would save is not worth their memory.
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(ssl, 0);

@@ -22,6 +22,7 @@ class TransferEngine::Impl final : public Readers::Fetches {
       : context_(std::move(context)), pool_(*context_), readers_(context_, *this) {}
 
   void Fetch(FetchRequest request, Done<absl::Status> done);
+  void OnHeld(const ObjectId& object_id);
   void Cancel(OperationId operation);
   void DiscardAt(const std::string& holder, const ObjectId& object_id, Done<absl::Status> done);
   void Tick();
@@ -137,6 +138,13 @@ void TransferEngine::Impl::OnReader(const ObjectId& object_id, const std::string
   if (it != fetches_.end()) it->second->Hint(address);
 }
 
+void TransferEngine::Impl::OnHeld(const ObjectId& object_id) {
+  const auto it = fetches_.find(object_id);
+  if (it == fetches_.end()) return;
+  const std::shared_ptr<packice::Fetch> fetch = it->second;
+  fetch->OnHeld();
+}
+
 void TransferEngine::Impl::AddHolders(const ObjectId& object_id,
                                       std::vector<std::string>& addresses) {
   const auto it = fetches_.find(object_id);
@@ -175,6 +183,11 @@ void TransferEngine::Fetch(FetchRequest request, Done<absl::Status> done) {
 void TransferEngine::Cancel(OperationId operation) {
   const CallScope scope(impl_->context());
   impl_->Cancel(operation);
+}
+
+void TransferEngine::OnHeld(const ObjectId& object_id) {
+  const CallScope scope(impl_->context());
+  impl_->OnHeld(object_id);
 }
 
 void TransferEngine::DiscardAt(const std::string& holder, const ObjectId& object_id,

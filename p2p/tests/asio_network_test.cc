@@ -176,6 +176,7 @@ TEST(AsioNetwork, WhoDoesNotGreetIsCutOff) {
   ScriptedNode node(options);
   RawLink link(node.address());
   while (node.network().links() == 0) node.Run([] {});
+  node.Run([] {});  // until its time runs
   clock.Advance(absl::Seconds(6));
   node.Run([] {});
   EXPECT_EQ(link.ReadToEnd(), "");
@@ -262,6 +263,24 @@ TEST(AsioNetwork, AReaderThatDoesNotReadIsCutOff) {
   EXPECT_THAT(std::string(holder.AwaitDown().message()), HasSubstr("takes no bytes"));
   EXPECT_LT(holder.told().sent.size(), 400u);
   EXPECT_EQ(holder.network().links(), 0u);
+}
+
+TEST(AsioNetwork, WhoStopsWithinAFrameIsCutOff) {
+  FakeClock clock;
+  AsioNetworkOptions options;
+  options.clock = &clock;
+  ScriptedNode node(options);
+  RawLink idle(node.address());
+  ASSERT_TRUE(idle.Greet());
+  RawLink link(node.address());
+  ASSERT_TRUE(link.Greet());
+  const std::string frame = Encoded(RequestFrame{1, {1, 2, 3}});
+  link.Send(frame + frame.substr(0, 10));
+  ASSERT_TRUE(node.Await([](const auto& told) { return !told.frames.empty(); }));
+  clock.Advance(absl::Seconds(31));
+  node.Run([] {});
+  EXPECT_THAT(std::string(node.AwaitDown().message()), HasSubstr("within a frame"));
+  EXPECT_EQ(node.network().links(), 1u) << "who has nothing to say may stay";
 }
 
 TEST(AsioNetwork, ALinkThatIsLostInAPieceLeavesNoneOfIt) {

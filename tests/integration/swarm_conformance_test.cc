@@ -55,6 +55,7 @@ class SwarmPeerUnderTest final : public PeerUnderTest {
 PeerParam Swarm() {
   PeerParam param;
   param.name = "OverMemory";
+  param.waits_for_what_is_elsewhere = true;
   param.make = [](const PeerOptions& options) {
     return std::make_unique<SwarmPeerUnderTest>(options);
   };

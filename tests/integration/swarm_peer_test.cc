@@ -204,6 +204,21 @@ TEST_F(SwarmPeerTest, WhatIsEvictedIsWithdrawn) {
   AwaitHolders("second", 1);
 }
 
+TEST_F(SwarmPeerTest, WhatIsRenamedIsToldUnderItsNewNameAlone) {
+  auto a = Host();
+  ASSERT_THAT(a->Put("old", {"abc"}), IsOk());
+  AwaitHolders("old", 1);
+  absl::StatusOr<Grant> grant = a->Acquire("old", Access::kWrite);
+  ASSERT_THAT(grant, IsOk());
+  RelocateRequest relocate;
+  relocate.lease_id = grant->lease.id;
+  relocate.session = SwarmHost::kSession;
+  relocate.to = SwarmHost::Id("new");
+  ASSERT_THAT(blocking::Relocate(a->peer(), std::move(relocate)), IsOk());
+  AwaitHolders("new", 1);
+  AwaitHolders("old", 0);
+}
+
 TEST_F(SwarmPeerTest, AStaleHintIsNoHarm) {
   auto a = Host();
   auto b = Host();

@@ -9,6 +9,7 @@
 #include "codec_json.h"
 #include "codec_tiers.h"
 #include "codec_usual.h"
+#include "codec_write.h"
 #include "packice/transport/codec.h"
 
 namespace packice {
@@ -172,7 +173,21 @@ void ReadPage(Fields& fields, ListPage& page) {
   }
 }
 
-StatsReply ReadStats(Fields& fields) {
+// The members that only an extension can have added.
+std::string ReadMore(const json::Node& stats) {
+  std::string more;
+  json::ForEachMember(stats, [&](absl::string_view name, const json::Node& value) {
+    if (json::IsFieldName(name) || value.type != json::Type::kObject) return;
+    more.push_back(more.empty() ? '{' : ',');
+    json::AppendString(name, more);
+    more.push_back(':');
+    json::AppendNode(value, more);
+  });
+  if (!more.empty()) more.push_back('}');
+  return more;
+}
+
+StatsReply ReadStats(Fields& fields, const json::Node& node) {
   StatsReply stats;
   PeerStats& peer = stats.peer;
   // An older or newer node may count less; the first is what makes it an answer to `stats`.
@@ -200,8 +215,9 @@ StatsReply ReadStats(Fields& fields) {
   peer.coldest_age = fields.Seconds(Field::kColdestAgeSeconds, /*zero_allowed=*/true);
   stats.uptime =
       fields.Seconds(Field::kUptimeSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration());
-  if (const json::Node* node = fields.Object(Field::kLeases)) {
-    Fields leases(*node, ErrorKind::kCorrupt, "leases");
+  stats.more = ReadMore(node);
+  if (const json::Node* counts_of = fields.Object(Field::kLeases)) {
+    Fields leases(*counts_of, ErrorKind::kCorrupt, "leases");
     peer.read_leases = leases.Integer(Field::kRead, 0, UINT64_MAX).value_or(0);
     peer.create_leases = leases.Integer(Field::kCreate, 0, UINT64_MAX).value_or(0);
     peer.write_leases = leases.Integer(Field::kWrite, 0, UINT64_MAX).value_or(0);
@@ -258,7 +274,22 @@ void ReadBatch(Fields& fields, const Request& asked, BatchReply& batch) {
     fields.Fail("there are fewer responses than requests");
 }
 
-void ReadBody(Fields& fields, const Request& asked, Reply& reply) {
+// Whatever it says, but for the seq.
+ExtensionReply ReadExtensionReply(const json::Node& node) {
+  ExtensionReply reply;
+  reply.json = "{";
+  json::ForEachMember(node, [&](absl::string_view name, const json::Node& value) {
+    if (name == "seq") return;
+    if (reply.json.size() > 1) reply.json.push_back(',');
+    json::AppendString(name, reply.json);
+    reply.json.push_back(':');
+    json::AppendNode(value, reply.json);
+  });
+  reply.json.push_back('}');
+  return reply;
+}
+
+void ReadBody(Fields& fields, const json::Node& node, const Request& asked, Reply& reply) {
   switch (asked.op) {
     case Op::kHello:
       reply = ReadHello(fields);
@@ -287,10 +318,13 @@ void ReadBody(Fields& fields, const Request& asked, Reply& reply) {
     case Op::kList:
       return ReadPage(fields, reply.emplace<ListPage>());
     case Op::kStats:
-      reply = ReadStats(fields);
+      reply = ReadStats(fields, node);
       return;
     case Op::kEvents:
       reply = json::ReadEventPage(fields);
+      return;
+    case Op::kExtension:
+      reply = ReadExtensionReply(node);
       return;
     case Op::kBatch:
       return ReadBatch(fields, asked,
@@ -308,7 +342,7 @@ void ReadReply(const json::Node& node, const Request* asked, DecodedReply& decod
   } else if (asked == nullptr) {
     fields.Need({Field::kError});
   } else {
-    ReadBody(fields, *asked, reply);
+    ReadBody(fields, node, *asked, reply);
   }
   if (!fields.ok()) decoded.reply = fields.status();
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,14 +17,31 @@ using json::Fields;
 
 constexpr size_t kMaxDepth = 32;
 
+// Which op a request is for: one of the protocol, or one that has a name of its own.
+struct NamedOp {
+  Op op = Op::kHello;
+  absl::string_view extension;
+};
+
+// What is known before a request is read.
+struct Known {
+  absl::Span<const std::string> more_ops;
+  absl::optional<NamedOp> op;
+};
+
 // The op, from whichever of its names the client uses. Nothing after a failure.
-absl::optional<Op> ReadOp(Fields& fields) {
+absl::optional<NamedOp> ReadOp(Fields& fields, absl::Span<const std::string> more_ops) {
   const Field name = fields.Has(Field::kOp) ? Field::kOp : Field::kCommand;
   if (fields.Has(name)) {
+    const json::Node& node = *fields.Find(name);
+    if (node.type == json::Type::kString &&
+        std::find(more_ops.begin(), more_ops.end(), node.text()) != more_ops.end()) {
+      return NamedOp{Op::kExtension, node.text()};
+    }
     const absl::optional<size_t> at = fields.Word(name, json::OpNames());
-    return at ? absl::optional<Op>(static_cast<Op>(*at)) : absl::nullopt;
+    return at ? absl::optional<NamedOp>({static_cast<Op>(*at), ""}) : absl::nullopt;
   }
-  if (fields.Has(Field::kIntent)) return Op::kAcquire;
+  if (fields.Has(Field::kIntent)) return NamedOp{Op::kAcquire, ""};
   fields.Wrong(Field::kOp, absl::StrCat("given: one of ", absl::StrJoin(json::OpNames(), ", ")));
   return absl::nullopt;
 }
@@ -137,10 +155,20 @@ void ReadRelocate(Fields& fields, RelocateRequest& relocate) {
   relocate.lease_id = ReadLeaseId(fields);
 }
 
-DecodedRequest DecodeObject(const json::Node& object, bool in_batch,
-                            absl::optional<Op> known_op = absl::nullopt);
+ExtensionRequest ReadExtension(Fields& fields, absl::string_view op, const json::Node& object) {
+  ExtensionRequest request;
+  request.op = std::string(op);
+  request.wait =
+      fields.Seconds(Field::kWaitSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration());
+  request.json.clear();
+  json::AppendNode(object, request.json);
+  return request;
+}
 
-std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch) {
+DecodedRequest DecodeObject(const json::Node& object, bool in_batch, const Known& known);
+
+std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch,
+                                        absl::Span<const std::string> more_ops) {
   auto batch = std::make_unique<BatchRequest>();
   if (in_batch) {
     fields.Fail("a batch cannot hold a batch");
@@ -151,7 +179,7 @@ std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch) {
   if (requests == nullptr || !fields.ok()) return batch;
   for (const json::Node* entry = requests->begin(); entry != requests->end();
        entry = entry->next()) {
-    DecodedRequest decoded = DecodeObject(*entry, /*in_batch=*/true);
+    DecodedRequest decoded = DecodeObject(*entry, /*in_batch=*/true, {more_ops, absl::nullopt});
     if (!decoded.seq.empty()) {
       batch->seqs.resize(batch->requests.size());
       batch->seqs.push_back(std::move(decoded.seq));
@@ -162,7 +190,9 @@ std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch) {
   return batch;
 }
 
-void ReadBody(Fields& fields, bool in_batch, Request& request) {
+// All but extensions, which go by names of their own.
+void ReadBody(Fields& fields, bool in_batch, absl::Span<const std::string> more_ops,
+              Request& request) {
   switch (request.op) {
     case Op::kHello:
       request.body = ReadHello(fields);
@@ -191,31 +221,38 @@ void ReadBody(Fields& fields, bool in_batch, Request& request) {
       request.body = json::ReadEventsRequest(fields);
       return;
     case Op::kBatch:
-      request.body = ReadBatch(fields, in_batch);
+      request.body = ReadBatch(fields, in_batch, more_ops);
+      return;
+    case Op::kExtension:
       return;
   }
 }
 
-DecodedRequest DecodeObject(const json::Node& object, bool in_batch, absl::optional<Op> known_op) {
+DecodedRequest DecodeObject(const json::Node& object, bool in_batch, const Known& known) {
   Fields fields(object, ErrorKind::kInvalidArgument);
   DecodedRequest decoded;
   decoded.seq = fields.Seq();
   Request& request = decoded.request.emplace();
   if (fields.ok()) {
-    if (const absl::optional<Op> op = known_op ? known_op : ReadOp(fields)) {
-      request.op = *op;
+    if (const absl::optional<NamedOp> named =
+            known.op ? known.op : ReadOp(fields, known.more_ops)) {
+      request.op = named->op;
       request.seq = decoded.seq;
-      ReadBody(fields, in_batch, request);
+      if (named->op == Op::kExtension) {
+        request.body = ReadExtension(fields, named->extension, object);
+      } else {
+        ReadBody(fields, in_batch, known.more_ops, request);
+      }
     }
   }
   if (!fields.ok()) decoded.request = fields.status();
   return decoded;
 }
 
-DecodedRequest DecodeText(absl::string_view text, absl::optional<Op> known_op) {
+DecodedRequest DecodeText(absl::string_view text, const Known& known) {
   json::Document document;
   if (document.Parse(text, kMaxDepth)) {
-    return DecodeObject(*document.root(), /*in_batch=*/false, known_op);
+    return DecodeObject(*document.root(), /*in_batch=*/false, known);
   }
   DecodedRequest decoded;
   if (document.root() != nullptr) {
@@ -228,16 +265,21 @@ DecodedRequest DecodeText(absl::string_view text, absl::optional<Op> known_op) {
 
 }  // namespace
 
-DecodedRequest DecodeRequest(absl::string_view line) {
+DecodedRequest DecodeRequest(absl::string_view line, absl::Span<const std::string> more_ops) {
   DecodedRequest usual;
   if (json::ReadUsualRequest(line, usual.request.emplace())) return usual;
-  return DecodeText(line, absl::nullopt);
+  return DecodeText(line, {more_ops, absl::nullopt});
 }
 
-DecodedRequest DecodeRequestAs(Op op, absl::string_view body) {
+DecodedRequest DecodeRequestAs(Op op, absl::string_view body,
+                               absl::Span<const std::string> more_ops) {
   DecodedRequest usual;
   if (json::ReadUsualBody(op, body, usual.request.emplace())) return usual;
-  return DecodeText(body.empty() ? "{}" : body, op);
+  return DecodeText(body.empty() ? "{}" : body, {more_ops, NamedOp{op, ""}});
+}
+
+DecodedRequest DecodeExtensionRequest(absl::string_view op, absl::string_view body) {
+  return DecodeText(body.empty() ? "{}" : body, {{}, NamedOp{Op::kExtension, op}});
 }
 
 }  // namespace packice

@@ -221,6 +221,13 @@ struct ReplyEncoder {
     AppendMember(",\"descriptors\":", stats.descriptors, out);
     Append(",\"uptime_seconds\":", out);
     AppendSeconds(stats.uptime, out);
+    json::AppendMembers(stats.more, out);
+  }
+
+  void operator()(const ExtensionReply& reply) {
+    const size_t begin = out.size();
+    json::AppendMembers(reply.json, out);
+    if (out.size() > begin) out.erase(begin, 1);
   }
 
   void operator()(const EventPage& page) {
@@ -244,6 +251,7 @@ void AppendReply(const Reply& reply, absl::string_view seq, std::string& out) {
     out.push_back(',');
   }
   absl::visit(ReplyEncoder{out}, reply);
+  if (out.back() == ',') out.pop_back();  // an extension answered with an empty object
   out.push_back('}');
 }
 

@@ -138,6 +138,11 @@ struct BodyEncoder {
     }
   }
 
+  void operator()(const ExtensionRequest& extension) {
+    json::AppendMembers(extension.json, out);
+    if (extension.wait != absl::ZeroDuration()) Seconds(",\"wait_seconds\":", extension.wait);
+  }
+
   void operator()(const std::unique_ptr<BatchRequest>& batch);
 };
 
@@ -148,7 +153,8 @@ void AppendRequest(const Request& request, std::string& out) {
     out.append(request.seq);
     out.push_back(',');
   }
-  const absl::string_view op = OpName(request.op);
+  const auto* extension = absl::get_if<ExtensionRequest>(&request.body);
+  const absl::string_view op = extension != nullptr ? extension->op : OpName(request.op);
   out.append("\"op\":\"");
   out.append(op.data(), op.size());
   out.push_back('"');

@@ -99,6 +99,8 @@ absl::Duration ParseSeconds(absl::string_view text) {
 
 absl::string_view FieldName(Field field) { return kNames[static_cast<size_t>(field)]; }
 
+bool IsFieldName(absl::string_view name) { return IndexOf(name) != kCount; }
+
 Fields::Fields(const Node& object, ErrorKind fault, absl::string_view list, size_t index)
     : fault_(fault), list_(list), index_(index) {
   if (object.type != Type::kObject) {

@@ -71,6 +71,8 @@ enum class Field : uint8_t {
 };
 
 absl::string_view FieldName(Field field);
+// Whether the protocol has this name.
+bool IsFieldName(absl::string_view name);
 
 class Fields {
  public:

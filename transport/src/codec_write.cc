@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/civil_time.h"
@@ -173,6 +174,15 @@ void AppendMetadata(const Metadata& metadata, std::string& out) {
     }
   }
   out.append(before == '{' ? "{}" : "}");
+}
+
+void AppendMembers(absl::string_view object, std::string& out) {
+  object = absl::StripAsciiWhitespace(object);
+  if (object.size() < 2) return;
+  const absl::string_view members = absl::StripAsciiWhitespace(object.substr(1, object.size() - 2));
+  if (members.empty()) return;
+  out.push_back(',');
+  out.append(members.data(), members.size());
 }
 
 }  // namespace packice::json

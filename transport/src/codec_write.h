@@ -29,4 +29,7 @@ void AppendLeaseId(const LeaseId& id, std::string& out);
 
 void AppendMetadata(const Metadata& metadata, std::string& out);
 
+// The members of a JSON object, given as its text, each with a comma in front.
+void AppendMembers(absl::string_view object, std::string& out);
+
 }  // namespace packice::json

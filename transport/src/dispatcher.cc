@@ -179,10 +179,13 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
     case Op::kStats:
       return peer_.Stats([this, done = std::move(done)](absl::StatusOr<PeerStats> stats) mutable {
         if (!stats.ok()) return std::move(done)(Answer{std::move(stats).status(), {}});
-        std::move(done)(Answer{metrics_.Stats(*stats), {}});
+        std::move(done)(Answer{Stats(*stats), {}});
       });
     case Op::kEvents:
       return Events(absl::get<EventsRequest>(request.body), operation, std::move(done));
+    case Op::kExtension:
+      return Extension(absl::get<ExtensionRequest>(std::move(request.body)), operation,
+                       std::move(done));
     case Op::kBatch:
       return std::make_shared<Batch>(
                  *this, absl::get<std::unique_ptr<BatchRequest>>(std::move(request.body)), caller,
@@ -243,9 +246,39 @@ void Dispatcher::Events(const EventsRequest& request, OperationId operation, Cou
   events_->Read(request, operation, Counted::ReplyTo<EventPage>(std::move(done)));
 }
 
+void Dispatcher::Extension(ExtensionRequest request, OperationId operation, Counted done) {
+  if (extension_ == nullptr) {
+    return std::move(done)(
+        Answer{MakeError(ErrorKind::kInvalidArgument,
+                         absl::StrCat("this node has no operation \"", request.op, "\"")),
+               {}});
+  }
+  extension_->Call(std::move(request), operation,
+                   [done = std::move(done)](absl::StatusOr<std::string> json) mutable {
+                     if (!json.ok()) return std::move(done)(Answer{json.status(), {}});
+                     std::move(done)(Answer{ExtensionReply{*std::move(json)}, {}});
+                   });
+}
+
+StatsReply Dispatcher::Stats(const PeerStats& peer) const {
+  StatsReply stats = metrics_.Stats(peer);
+  if (extension_ != nullptr) stats.more = extension_->StatsJson();
+  return stats;
+}
+
+std::string Dispatcher::MetricsText(const PeerStats& peer) const {
+  return absl::StrCat(metrics_.Text(peer), extension_ != nullptr ? extension_->MetricsText() : "");
+}
+
+absl::Span<const std::string> Dispatcher::extension_ops() const {
+  return extension_ != nullptr ? absl::MakeConstSpan(extension_->Ops())
+                               : absl::Span<const std::string>();
+}
+
 void Dispatcher::Cancel(OperationId operation) {
   peer_.Cancel(operation);
   if (events_ != nullptr) events_->Cancel(operation);
+  if (extension_ != nullptr) extension_->Cancel(operation);
 }
 
 absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller) {

@@ -13,6 +13,7 @@
 #include "packice/core/event_ring.h"
 #include "packice/core/mutex.h"
 #include "packice/core/peer.h"
+#include "packice/transport/node_extension.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
 
@@ -39,20 +40,29 @@ class Dispatcher {
   using Completion = absl::AnyInvocable<void(Answer) &&>;
 
   // Every request is counted in `metrics`, which also add what the node knows to its peer's
-  // figures. Peer and metrics outlive the dispatcher. Without `events` they are `unsupported`.
+  // figures. Peer, metrics and extension, which may be null, outlive the dispatcher. Without
+  // `events` they are `unsupported`.
   Dispatcher(Peer& peer, std::string version, NodeMetrics& metrics,
-             std::shared_ptr<EventRing> events)
-      : peer_(peer), version_(std::move(version)), metrics_(metrics), events_(std::move(events)) {}
+             std::shared_ptr<EventRing> events, NodeExtension* extension)
+      : peer_(peer),
+        version_(std::move(version)),
+        metrics_(metrics),
+        events_(std::move(events)),
+        extension_(extension) {}
 
   // Answers as Peer does: perhaps before it returns, perhaps later, on any thread. `operation` is
   // what Cancel will know the request by. `caller` outlives the answer. A wait for events ends by
   // Cancel only: the transport has timers.
   void Dispatch(Request request, Caller& caller, OperationId operation, Completion done);
 
-  // Ends a wait: an acquire in `timeout`, one for events with none.
+  // Ends a wait: an acquire in `timeout`, one for events with none, an extension's as that has it.
   void Cancel(OperationId operation);
 
   Peer& peer() { return peer_; }
+  // Names of ops beyond the protocol's.
+  absl::Span<const std::string> extension_ops() const;
+  // What /metrics answers, given what the peer does.
+  std::string MetricsText(const PeerStats& peer) const;
 
  private:
   class Batch;
@@ -68,12 +78,15 @@ class Dispatcher {
   static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
                                 GrantReply& reply, Answer& answer);
   void Events(const EventsRequest& request, OperationId operation, Counted done);
+  void Extension(ExtensionRequest request, OperationId operation, Counted done);
+  StatsReply Stats(const PeerStats& peer) const;
   Answer Hello(const HelloRequest& request, Caller& caller) const;
 
   Peer& peer_;
   const std::string version_;
   NodeMetrics& metrics_;
   const std::shared_ptr<EventRing> events_;  // may be null
+  NodeExtension* const extension_;           // may be null
   Mutex mutex_;
   std::unique_ptr<BlockingPool> downloads_ ABSL_GUARDED_BY(mutex_);  // null until it is needed
 };

@@ -40,7 +40,8 @@ bool MayWait(const Request& request) {
   if (const auto* acquire = absl::get_if<AcquireRequest>(&request.body)) {
     return acquire->wait > absl::ZeroDuration();
   }
-  return request.op == Op::kBatch || WaitForEvents(request) > absl::ZeroDuration();
+  return request.op == Op::kBatch || request.op == Op::kExtension ||
+         WaitForEvents(request) > absl::ZeroDuration();
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ bool MayWait(const Request& request) {
 
 HttpConnection::OptionalFailure HttpConnection::Route() {
   const HttpRequest& request = parser_.request();
-  ParsedTarget parsed = ParseTarget(request.target);
+  ParsedTarget parsed = ParseTarget(request.target, node_.routes);
   if (parsed.failure) return std::move(parsed.failure);
   target_ = std::move(parsed.target);
   return absl::nullopt;
@@ -133,11 +134,13 @@ asio::awaitable<void> HttpConnection::Respond() {
   const HttpMethod method = parser_.request().method;
   switch (target_.endpoint) {
     case HttpEndpoint::kOp:
+    case HttpEndpoint::kExtensionPost:
       co_await Post();
       break;
     case HttpEndpoint::kVersion:
     case HttpEndpoint::kObjects:
     case HttpEndpoint::kStats:
+    case HttpEndpoint::kExtensionQuery:
       co_await Query();
       break;
     case HttpEndpoint::kEvents:
@@ -225,7 +228,10 @@ std::shared_ptr<HttpConnection::Call<Answer>> HttpConnection::BeginOp(absl::stri
         absl::StrCat("a JSON body has at most ", node_.options.max_body_bytes, " bytes")));
     return nullptr;
   }
-  DecodedRequest decoded = DecodeRequestAs(target_.op, body);
+  DecodedRequest decoded =
+      target_.endpoint == HttpEndpoint::kExtensionPost
+          ? DecodeExtensionRequest(target_.extension.op, body)
+          : DecodeRequestAs(target_.op, body, node_.dispatcher.extension_ops());
   seq_ = std::move(decoded.seq);
   if (!decoded.request.ok()) {
     QueueAnswer(Answer{decoded.request.status(), {}}, seq_);
@@ -331,6 +337,10 @@ asio::awaitable<void> HttpConnection::Query() {
       if (id.ok()) request.body = StatRequest{*std::move(id)};
       break;
     }
+    case HttpEndpoint::kExtensionQuery:
+      request.op = Op::kExtension;
+      request.body = target_.extension;
+      break;
     default:
       break;
   }
@@ -350,7 +360,7 @@ asio::awaitable<void> HttpConnection::Metrics() {
     co_await Fail(stats.status());
     co_return;
   }
-  QueueBody(200, "text/plain; version=0.0.4; charset=utf-8", node_.metrics.Text(*stats));
+  QueueBody(200, "text/plain; version=0.0.4; charset=utf-8", node_.dispatcher.MetricsText(*stats));
 }
 
 // --- Answers.

@@ -70,6 +70,11 @@ HttpMessage ToHttp(const Request& request) {
     case Op::kStats:
       message.target = "/stats";
       return message;
+    case Op::kExtension:
+      message.method = "POST";
+      message.target = absl::StrCat("/ops/", absl::get<ExtensionRequest>(request.body).op);
+      EncodeRequest(request, message.body);
+      return message;
     default:
       message.method = "POST";
       message.target = absl::StrCat("/", OpName(request.op));
@@ -130,6 +135,7 @@ bool IsRepeatable(const Request& request) {
     case Op::kSeal:
     case Op::kDiscard:
     case Op::kRelocate:
+    case Op::kExtension:  // nobody here knows what it does
       return false;
     case Op::kBatch: {
       const auto& batch = absl::get<std::unique_ptr<BatchRequest>>(request.body);

@@ -430,6 +430,20 @@ void HttpPeer::Events(EventsRequest request, Done<absl::StatusOr<EventPage>> don
   impl_->Call(std::move(call));
 }
 
+void HttpPeer::Extension(ExtensionRequest request, Done<absl::StatusOr<std::string>> done) {
+  // A timer knows no infinity.
+  const absl::Duration wait = std::min(request.wait, absl::Hours(24 * 365));
+  HttpChannel::Call call = MakeCall(Op::kExtension, std::move(request),
+                                    [done = std::move(done)](absl::StatusOr<Reply> reply) mutable {
+                                      absl::StatusOr<ExtensionReply> answer =
+                                          As<ExtensionReply>(std::move(reply));
+                                      if (!answer.ok()) return std::move(done)(answer.status());
+                                      std::move(done)(std::move(answer->json));
+                                    });
+  call.wait = wait;
+  impl_->Call(std::move(call));
+}
+
 void HttpPeer::Gather(absl::FunctionRef<void()> calls) { impl_->Gather(calls); }
 
 HelloReply HttpPeer::Hello() const { return impl_->hello(); }

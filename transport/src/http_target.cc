@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "codec_write.h"
+#include "packice/transport/json_object.h"
 
 namespace packice {
 namespace {
@@ -84,6 +85,26 @@ void ParseBlobPath(absl::string_view rest, HttpTarget& target) {
   if (absl::SimpleAtoi(rest, &target.blob)) target.endpoint = endpoint;
 }
 
+// False as Decode.
+bool ParseExtensionPath(absl::string_view path, absl::Span<const NodeExtension::Route> routes,
+                        HttpTarget& target) {
+  for (const NodeExtension::Route& route : routes) {
+    absl::string_view rest = path;
+    if (!absl::ConsumePrefix(&rest, route.path)) continue;
+    const bool goes_on = absl::ConsumePrefix(&rest, "/") && !rest.empty();
+    if (route.member.empty() ? path != route.path : !goes_on) continue;
+    target.endpoint = route.post ? HttpEndpoint::kExtensionPost : HttpEndpoint::kExtensionQuery;
+    target.extension.op = route.op;
+    if (route.member.empty()) return true;
+    std::string value;
+    if (!Decode(rest, /*in_query=*/false, value)) return false;
+    target.id = value;
+    target.extension.json = JsonObject().Text(route.member, value).ToText();
+    return true;
+  }
+  return true;
+}
+
 bool ParseQuery(absl::string_view query, HttpTarget& target) {
   while (!query.empty()) {
     const absl::string_view pair = query.substr(0, query.find('&'));
@@ -124,7 +145,7 @@ absl::optional<absl::string_view> HttpTarget::Query(absl::string_view name) cons
   return found;
 }
 
-ParsedTarget ParseTarget(absl::string_view text) {
+ParsedTarget ParseTarget(absl::string_view text, absl::Span<const NodeExtension::Route> routes) {
   ParsedTarget parsed;
   HttpTarget& target = parsed.target;
   StripOrigin(text);
@@ -140,6 +161,8 @@ ParsedTarget ParseTarget(absl::string_view text) {
     well_formed = ParseObjectPath(path, target);
   } else if (absl::ConsumePrefix(&path, "/leases/")) {
     ParseBlobPath(path, target);
+  } else if (target.endpoint == HttpEndpoint::kUnknown) {
+    well_formed = ParseExtensionPath(path, routes, target);
   }
   if (question != absl::string_view::npos) {
     well_formed = well_formed && ParseQuery(text.substr(question + 1), target);
@@ -152,11 +175,21 @@ ParsedTarget ParseTarget(absl::string_view text) {
   return parsed;
 }
 
+std::vector<NodeExtension::Route> RoutesOf(const NodeExtension* extension) {
+  if (extension == nullptr) return {};
+  std::vector<NodeExtension::Route> routes = extension->Routes();
+  for (const std::string& op : extension->Ops()) {
+    routes.push_back({true, absl::StrCat("/ops/", op), op});
+  }
+  return routes;
+}
+
 absl::string_view AllowedMethods(HttpEndpoint endpoint) {
   switch (endpoint) {
     case HttpEndpoint::kUnknown:
       return "";
     case HttpEndpoint::kOp:
+    case HttpEndpoint::kExtensionPost:
       return "POST";
     case HttpEndpoint::kObject:
       return "GET, HEAD, PUT, DELETE";
@@ -173,9 +206,11 @@ bool IsAllowed(HttpEndpoint endpoint, HttpMethod method) {
   switch (method) {
     case HttpMethod::kGet:
     case HttpMethod::kHead:
-      return endpoint != HttpEndpoint::kOp && endpoint != HttpEndpoint::kUnknown;
+      return endpoint != HttpEndpoint::kOp && endpoint != HttpEndpoint::kExtensionPost &&
+             endpoint != HttpEndpoint::kUnknown;
     case HttpMethod::kPost:
-      return endpoint == HttpEndpoint::kOp || endpoint == HttpEndpoint::kEvents;
+      return endpoint == HttpEndpoint::kOp || endpoint == HttpEndpoint::kEvents ||
+             endpoint == HttpEndpoint::kExtensionPost;
     case HttpMethod::kPut:
       return endpoint == HttpEndpoint::kObject || endpoint == HttpEndpoint::kBlob;
     case HttpMethod::kDelete:

@@ -11,8 +11,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "http_failure.h"
 #include "http_request.h"
+#include "packice/transport/node_extension.h"
 #include "packice/transport/protocol.h"
 
 namespace packice {
@@ -31,6 +33,8 @@ enum class HttpEndpoint : uint8_t {
   kHealth,
   kMetrics,
   kOpenApi,
+  kExtensionQuery,  // GET: an operation of the node's extension
+  kExtensionPost,
 };
 
 struct HttpTarget {
@@ -39,6 +43,7 @@ struct HttpTarget {
   std::string id;        // kObject, kObjectData: decoded; may be no ObjectId
   std::string lease_id;  // kBlob, kSums: as it was written
   size_t blob = 0;
+  ExtensionRequest extension;  // kExtensionQuery, kExtensionPost: as far as the target says it
   std::vector<std::pair<std::string, std::string>> query;  // decoded
 
   // The last one of that name.
@@ -54,7 +59,12 @@ struct ParsedTarget {
   HttpTarget target;
   absl::optional<HttpFailure> failure;
 };
-ParsedTarget ParseTarget(absl::string_view target);
+// `routes` are those of RoutesOf.
+ParsedTarget ParseTarget(absl::string_view target,
+                         absl::Span<const NodeExtension::Route> routes = {});
+
+// All the routes to an extension's operations: its own, and /ops/NAME. None for null.
+std::vector<NodeExtension::Route> RoutesOf(const NodeExtension* extension);
 
 // The methods of an endpoint, as the Allow header lists them; empty for kUnknown.
 absl::string_view AllowedMethods(HttpEndpoint endpoint);

@@ -53,7 +53,7 @@ absl::string_view WorkName(size_t work) {
   static constexpr absl::string_view kHttpNames[] = {
       "get_object", "put_object", "delete_object", "read_blob", "write_blob", "sums",
   };
-  constexpr size_t kOps = static_cast<size_t>(Op::kBatch) + 1;
+  constexpr size_t kOps = static_cast<size_t>(Op::kExtension) + 1;
   static_assert(kOps + std::size(kHttpNames) == kWorks);
   return work < kOps ? OpName(static_cast<Op>(work)) : kHttpNames[work - kOps];
 }

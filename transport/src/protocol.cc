@@ -12,7 +12,7 @@ absl::Span<const absl::string_view> OpNames() {
       "hello",    "acquire", "seal", "discard", "release", "renew",
       "relocate", "stat",    "list", "stats",   "events",  "batch",
   };
-  static_assert(std::size(kNames) == static_cast<size_t>(Op::kBatch) + 1);
+  static_assert(std::size(kNames) == static_cast<size_t>(Op::kExtension));
   return kNames;
 }
 
@@ -24,6 +24,8 @@ absl::Span<const absl::string_view> AccessNames() {
 
 }  // namespace json
 
-absl::string_view OpName(Op op) { return json::OpNames()[static_cast<size_t>(op)]; }
+absl::string_view OpName(Op op) {
+  return op == Op::kExtension ? "extension" : json::OpNames()[static_cast<size_t>(op)];
+}
 
 }  // namespace packice

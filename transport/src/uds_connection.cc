@@ -173,16 +173,18 @@ void UdsConnection::RefuseLongLine() {
 }
 
 std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view line) {
-  DecodedRequest decoded = DecodeRequest(line);
+  DecodedRequest decoded = DecodeRequest(line, dispatcher_.extension_ops());
   if (!decoded.request.ok()) {
     Queue(Answer{decoded.request.status(), {}}, decoded.seq);
     return nullptr;
   }
   const auto* acquire = absl::get_if<AcquireRequest>(&decoded.request->body);
   const auto* events = absl::get_if<EventsRequest>(&decoded.request->body);
-  const absl::Duration wait = acquire != nullptr  ? acquire->wait
-                              : events != nullptr ? events->wait
-                                                  : absl::ZeroDuration();
+  const auto* extension = absl::get_if<ExtensionRequest>(&decoded.request->body);
+  const absl::Duration wait = acquire != nullptr     ? acquire->wait
+                              : events != nullptr    ? events->wait
+                              : extension != nullptr ? extension->wait
+                                                     : absl::ZeroDuration();
   const bool may_overtake = !decoded.seq.empty() && wait > absl::ZeroDuration();
   const bool ends_by_timer = events != nullptr;
   auto pending = std::make_shared<Pending>();

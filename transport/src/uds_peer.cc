@@ -483,6 +483,20 @@ void UdsPeer::Events(EventsRequest request, Done<absl::StatusOr<EventPage>> done
   impl_->Call(std::move(call));
 }
 
+void UdsPeer::Extension(ExtensionRequest request, Done<absl::StatusOr<std::string>> done) {
+  UdsChannel::Call call;
+  call.wait = request.wait;
+  call.request.op = Op::kExtension;
+  call.request.body = std::move(request);
+  call.answered = [done = std::move(done)](absl::StatusOr<Reply> reply,
+                                           std::vector<UniqueFd>&) mutable {
+    absl::StatusOr<ExtensionReply> answer = As<ExtensionReply>(std::move(reply));
+    if (!answer.ok()) return std::move(done)(answer.status());
+    std::move(done)(std::move(answer->json));
+  };
+  impl_->Call(std::move(call));
+}
+
 void UdsPeer::Gather(absl::FunctionRef<void()> calls) { impl_->Gather(calls); }
 
 void UdsPeer::Await(absl::FunctionRef<void()> calls, Latch& done) { impl_->Await(calls, done); }

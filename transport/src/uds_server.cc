@@ -49,7 +49,7 @@ class UdsServer::Impl {
       : options_(std::move(options)),
         metrics_(options_.metrics != nullptr ? options_.metrics : std::make_shared<NodeMetrics>()),
         log_(options_.log),
-        dispatcher_(peer, options_.version, *metrics_, options_.events),
+        dispatcher_(peer, options_.version, *metrics_, options_.events, options_.extension),
         workers_(options_.threads) {}
 
   ~Impl() {

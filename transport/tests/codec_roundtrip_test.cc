@@ -218,6 +218,8 @@ Request Maker::MakeRequest(Op op) {
     case Op::kEvents:
       request.body = MakeEvents();
       break;
+    case Op::kExtension:
+      break;
     case Op::kBatch: {
       auto batch = std::make_unique<BatchRequest>();
       for (uint64_t i = Below(6); i > 0; --i) {
@@ -319,6 +321,8 @@ Reply Maker::MakeReply(const Request& asked) {
       return MakeStats();
     case Op::kEvents:
       return MakeEventPage();
+    case Op::kExtension:
+      return ExtensionReply();
     case Op::kBatch: {
       auto reply = std::make_unique<BatchReply>();
       for (const auto& request : absl::get<std::unique_ptr<BatchRequest>>(asked.body)->requests) {

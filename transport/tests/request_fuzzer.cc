@@ -63,7 +63,7 @@ void FuzzRequest(absl::string_view text) {
 
 std::vector<Request> EveryQuestion() {
   std::vector<Request> questions;
-  for (int op = 0; op <= static_cast<int>(Op::kBatch); ++op) {
+  for (int op = 0; op <= static_cast<int>(Op::kExtension); ++op) {
     Request request;
     request.op = static_cast<Op>(op);
     if (request.op == Op::kBatch) {

@@ -164,6 +164,8 @@ struct NodeStats {
   uint64_t refused = 0;      // connections, for a limit or a foreign uid
   uint64_t descriptors = 0;  // open in the node's process
   absl::Duration uptime = absl::ZeroDuration();
+  // What else it tells, as a JSON object; of a node of a swarm {"swarm": {...}}. May be empty.
+  std::string more_json = {};
 };
 
 struct ConnectOptions {
@@ -229,6 +231,14 @@ class Client {
   // `retention_gap` when the node has forgotten some of it, `invalid_argument` for an `after` of
   // another run of the node, `unsupported` of one that keeps no events or is in this process.
   absl::StatusOr<EventPage> Events(const EventsRequest& request = {});
+
+  // An operation that some nodes have beyond these, by its name, as `prefetch` of one in a swarm
+  // (docs/protocol.md): JSON objects in and out. `wait` is how long the answer may take, told as
+  // `wait_seconds`; infinite: as long as it takes, and it is not told. `invalid_argument` or
+  // `not_found` of a node that does not know the name, `unsupported` of one in this process, and
+  // what the operation fails with.
+  absl::StatusOr<std::string> Call(absl::string_view op, absl::string_view request_json = "{}",
+                                   absl::Duration wait = absl::ZeroDuration());
 
  private:
   friend absl::StatusOr<std::unique_ptr<Client>> Connect(absl::string_view target,

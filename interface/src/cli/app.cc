@@ -77,6 +77,9 @@ int RunPackice(int argc, char** argv) {
   AddFsck(app, run);
   AddBench(app, run);
   AddSimulate(app, run);
+  AddSimulateSwarm(app, run);
+  AddTracker(app, run);
+  AddFleet(app, run);
   AddVersion(app, run);
   AddCompletion(app, run);
   return RunApp(app, run, argc, argv);

@@ -141,11 +141,16 @@ void AddRm(CLI::App& app, Run& run) {
                   R"(Who reads an object keeps its bytes. Goes on after a failure; the exit code is
 then that of the last one.
 
+In a swarm only the node's own copy goes; with --everywhere every holder that the
+node knows of is asked to let go of the object.
+
 Examples:
   packice rm models/a models/b
-  packice rm --prefix run-17/)");
+  packice rm --prefix run-17/
+  packice rm --everywhere models/a)");
   command->add_option("ids", args->ids, "The objects");
   command->add_option("--prefix", args->prefix, "All objects whose ids start so");
+  command->add_flag("--everywhere", args->everywhere, "At every node of the swarm");
   AddTarget(*command, args->target);
   AddJson(*command, args->json);
 }

@@ -22,6 +22,9 @@ void AddCp(CLI::App& app, Run& run);
 void AddFsck(CLI::App& app, Run& run);
 void AddBench(CLI::App& app, Run& run);
 void AddSimulate(CLI::App& app, Run& run);
+void AddTracker(CLI::App& app, Run& run);
+void AddSimulateSwarm(CLI::App& app, Run& run);
+void AddFleet(CLI::App& app, Run& run);  // members, locate, peers, prefetch
 void AddVersion(CLI::App& app, Run& run);
 void AddCompletion(CLI::App& app, Run& run);
 

@@ -12,8 +12,10 @@ void AddEvents(CLI::App& app, Run& run) {
       R"(A line for each event that the node still has, the oldest first: when, what, in
 which tier, to which object, its size, the operation that caused it. Kinds:
 created, sealed, discarded, abandoned, evicted, expired, relocated, quarantined,
-lease_expired, demoted, promoted, tier_degraded, tier_recovered; and read, which is
-told only where it is asked for by name. With --follow further ones are shown as
+lease_expired, demoted, promoted, tier_degraded, tier_recovered; of a swarm
+peer_joined, peer_left, peer_suspected, download_started, download_finished,
+download_failed, holder_banned; and read, which is told only where it is asked for by
+name. With --follow further ones are shown as
 they happen, until the node stops (unavailable) or SIGINT. Events that went
 unread are counted on stderr.
 

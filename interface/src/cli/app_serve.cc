@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/app_commands.h"
+#include "cli/app_swarm.h"
 #include "cli/app_tiers.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
@@ -87,7 +88,8 @@ Examples:
   packice serve --impl fs --transport http --host 0.0.0.0 --token-file token
   packice serve --impl tiered --capacity 4GiB --data /var/lib/packice
   packice serve --capacity 4GiB --cold http://big.example:8080 --data /var/lib/packice
-  packice serve --config /etc/packice.toml)");
+  packice serve --config /etc/packice.toml
+  packice serve --p2p-listen 10.0.0.1:7701 --tracker 10.0.0.9:7700 --p2p-token-file token)");
   command
       ->add_option("--impl", args->impl,
                    "Where objects are kept: in memory, in files, or in tiers [mem]")
@@ -98,6 +100,7 @@ Examples:
       ->default_str("uds");
   AddNodeFlags(*command, *args);
   AddTierFlags(*command, *args);
+  AddSwarmFlags(*command, args->swarm);
   CLI::App* const serve = command;
   const std::shared_ptr<ServeArgs> held = args;
   serve->callback([&run, serve, held] {

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "cli/swarm_spec.h"
 #include "cli/target.h"
 #include "cli/tier_spec.h"
 
@@ -58,6 +59,8 @@ struct ServeArgs {
   std::string config;
   std::vector<TierSpec> tiers;  // the hottest first
 
+  SwarmSpec swarm;
+
   int verbosity = 0;
   uint64_t events = 8192;  // kept for watching
 };
@@ -103,6 +106,7 @@ struct RmArgs {
   Target target;
   std::vector<std::string> ids;
   absl::optional<std::string> prefix;
+  bool everywhere = false;  // at every node of the swarm
   bool json = false;
 };
 absl::Status Rm(const RmArgs& args);
@@ -189,5 +193,71 @@ struct SimulateArgs {
   bool json = false;
 };
 absl::Status Simulate(const SimulateArgs& args);
+
+struct TrackerArgs {
+  std::string listen = "127.0.0.1:7700";
+  absl::optional<uint16_t> metrics_port;
+  std::string metrics_host = "127.0.0.1";
+  TrackerAccess access;
+  bool insecure = false;
+  absl::Duration interval = absl::Seconds(15);
+  uint32_t origin_grants = 2;
+  absl::Duration grace = absl::Seconds(10);
+  int verbosity = 0;
+};
+absl::Status Tracker(const TrackerArgs& args);
+
+// A node, or a tracker.
+struct MembersArgs {
+  Target target;
+  TrackerAccess tracker;
+  bool json = false;
+};
+absl::Status Members(const MembersArgs& args);
+
+struct LocateArgs {
+  Target target;
+  TrackerAccess tracker;
+  std::string id;
+  bool json = false;
+};
+absl::Status Locate(const LocateArgs& args);
+
+struct PeersArgs {
+  Target target;
+  std::string id;  // empty: all
+  bool json = false;
+};
+absl::Status Peers(const PeersArgs& args);
+
+struct PrefetchArgs {
+  Target target;
+  std::vector<std::string> ids;
+  absl::optional<std::string> prefix;
+  absl::optional<absl::Duration> timeout;
+  bool json = false;
+};
+absl::Status Prefetch(const PrefetchArgs& args);
+
+struct SimulateSwarmArgs {
+  uint32_t nodes = 64;
+  uint32_t pieces = 256;
+  uint64_t piece_size = 1 << 20;  // bytes
+  uint64_t rate = 125'000'000;    // bytes a second, of each node, either way
+  uint64_t seed = 1;
+  absl::optional<absl::Duration> latency;
+  double loss = 0;
+  absl::optional<absl::Duration> duration;
+  uint32_t zones = 1;
+  uint32_t crashes = 0;
+  uint32_t liars = 0;
+  uint32_t link_breaks = 0;
+  uint32_t partitions = 0;
+  uint32_t slow_nodes = 0;
+  absl::Duration tracker_outage = absl::ZeroDuration();
+  bool gossip = false;  // who is there, instead of pieces
+  bool json = false;
+};
+absl::Status SimulateSwarm(const SimulateSwarmArgs& args);
 
 }  // namespace packice::cli

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
 #include "cli/copy.h"
+#include "cli/download_watch.h"
 #include "cli/file_tree.h"
 #include "cli/output_file.h"
 #include "cli/parallel.h"
@@ -52,7 +53,11 @@ absl::Status WriteBelow(const Reader& reader, const std::string& prefix,
 }
 
 absl::Status GetOne(Client& client, const GetArgs& args) {
-  const absl::StatusOr<Reader> reader = client.Get(args.id, {.wait = args.wait});
+  const absl::StatusOr<Reader> reader = [&] {
+    // The node may have to copy it from others first.
+    const DownloadWatch watch(args.target, args.id);
+    return client.Get(args.id, {.wait = args.wait});
+  }();
   if (!reader.ok()) return reader.status();
   Progress progress("get", reader->size());
   if (args.output == "-") {

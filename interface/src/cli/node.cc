@@ -25,14 +25,32 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(const ServeArgs& args,
   const absl::StatusOr<std::string> description = DescribeTiers(tiers);
   if (!description.ok()) return description.status();
   LOG(INFO) << "packice " << PACKICE_VERSION << " starts: " << *description;
+  const absl::StatusOr<absl::optional<SwarmSpec>> swarm = CompleteSwarm(args.swarm);
+  if (!swarm.ok()) return swarm.status();
   std::unique_ptr<Node> node(new Node);
-  absl::StatusOr<std::unique_ptr<PeerStack>> stack = PeerStack::Open(tiers, sink, LogWarning);
+  if (swarm->has_value()) node->changes_ = std::make_unique<ChangeFeed>(sink);
+  EventSink& changes = swarm->has_value() ? *node->changes_ : sink;
+  absl::StatusOr<std::unique_ptr<PeerStack>> stack = PeerStack::Open(tiers, changes, LogWarning);
   if (!stack.ok()) return stack.status();
   node->stack_ = *std::move(stack);
   node->metrics_ = std::make_shared<NodeMetrics>();
   node->events_ = std::move(events);
-  if (absl::Status status = node->Listen(args); !status.ok()) return status;
+  absl::Status status = swarm->has_value() ? node->JoinSwarm(**swarm, sink) : absl::OkStatus();
+  if (!status.ok()) return status;
+  node->extension_ = node->swarm_ != nullptr ? std::make_unique<SwarmExtension>(*node->swarm_)
+                                             : std::make_unique<SwarmExtension>();
+  if (status = node->Listen(args); !status.ok()) return status;
+  if (node->swarm_ != nullptr) {
+    absl::StrAppend(&node->addresses_, " ", node->swarm_->addresses());
+  }
   return node;
+}
+
+absl::Status Node::JoinSwarm(const SwarmSpec& spec, EventSink& sink) {
+  auto swarm = SwarmNode::Start(spec, stack_->TakePeer(), *changes_, sink, LogWarning);
+  if (!swarm.ok()) return swarm.status();
+  swarm_ = *std::move(swarm);
+  return absl::OkStatus();
 }
 
 absl::Status Node::Listen(const ServeArgs& args) {
@@ -55,8 +73,9 @@ absl::Status Node::ListenOnSocket(const ServeArgs& args) {
   options.version = PACKICE_VERSION;
   options.metrics = metrics_;
   options.events = events_;
+  options.extension = extension_.get();
   options.log = LogWarning;
-  auto server = UdsServer::Start(stack_->peer(), options);
+  auto server = UdsServer::Start(peer(), options);
   if (!server.ok()) return server.status();
   uds_ = *std::move(server);
   return absl::OkStatus();
@@ -89,8 +108,9 @@ absl::Status Node::ListenOnHttp(const ServeArgs& args) {
   options.version = PACKICE_VERSION;
   options.metrics = metrics_;
   options.events = events_;
+  options.extension = extension_.get();
   options.log = LogWarning;
-  auto server = HttpServer::Start(stack_->peer(), options);
+  auto server = HttpServer::Start(peer(), options);
   if (!server.ok()) return server.status();
   http_ = *std::move(server);
   return absl::OkStatus();
@@ -104,11 +124,16 @@ absl::Status Node::Drain(absl::Duration grace, absl::Duration flush_grace) {
   http.join();
   http_.reset();
   uds_.reset();
+  if (swarm_ != nullptr) {
+    extension_->Stop();
+    swarm_->Drain(grace);
+  }
   absl::Status flushed;
   if (stack_->tiered()) {
     LOG(INFO) << "flushing, for at most " << absl::FormatDuration(flush_grace);
     flushed = stack_->Flush(flush_grace);
   }
+  swarm_.reset();
   stack_.reset();
   return flushed;
 }

@@ -38,6 +38,9 @@ class PeerStack {
   ~PeerStack();
 
   Peer& peer() { return *peer_; }
+  // Gives the peer to somebody who stands in front of it and lets it live until Flush has been
+  // called for the last time. peer() is nothing from then on.
+  std::unique_ptr<Peer> TakePeer() { return std::move(peer_); }
   bool tiered() const { return !boundaries_.empty(); }
 
   // Has colder tiers take what hotter ones alone have, the hottest first. Blocks, at most

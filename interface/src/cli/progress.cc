@@ -16,11 +16,6 @@ namespace {
 constexpr absl::Duration kFirst = absl::Milliseconds(500);
 constexpr absl::Duration kInterval = absl::Milliseconds(100);
 
-size_t TerminalWidth() {
-  winsize size = {};
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 std::string Bar(double fraction, size_t width) {
   const size_t full = static_cast<size_t>(fraction * static_cast<double>(width));
   return absl::StrCat("[", std::string(full, '='), std::string(width - full, ' '), "]");
@@ -28,27 +23,39 @@ std::string Bar(double fraction, size_t width) {
 
 }  // namespace
 
+size_t TerminalWidth() {
+  winsize size = {};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+std::string FormatBar(absl::string_view label, uint64_t done, absl::optional<uint64_t> total,
+                      absl::string_view tail, size_t width) {
+  std::string line;
+  if (!total.has_value() || *total == 0) {
+    line = absl::StrCat(label, "  ", SizeText(done), tail);
+  } else {
+    const double fraction = std::min(1.0, static_cast<double>(done) / static_cast<double>(*total));
+    const std::string head = absl::StrFormat("%s %3d%% ", label, static_cast<int>(fraction * 100));
+    const std::string rest = absl::StrCat(" ", SizeText(done), " of ", SizeText(*total), tail);
+    const size_t used = head.size() + rest.size() + 2;
+    line = absl::StrCat(head, used < width ? Bar(fraction, std::min<size_t>(40, width - used)) : "",
+                        rest);
+  }
+  return line.substr(0, width);
+}
+
 std::string FormatProgress(absl::string_view label, uint64_t done, absl::optional<uint64_t> total,
                            absl::Duration elapsed, size_t width) {
   const double seconds = std::max(absl::ToDoubleSeconds(elapsed), 1e-3);
   const double rate = static_cast<double>(done) / seconds;
-  const std::string speed = absl::StrCat(SizeText(static_cast<uint64_t>(rate)), "/s");
-  std::string line;
-  if (!total.has_value() || *total == 0) {
-    line = absl::StrCat(label, "  ", SizeText(done), "  ", speed);
-  } else {
-    const double fraction = std::min(1.0, static_cast<double>(done) / static_cast<double>(*total));
+  std::string tail = absl::StrCat("  ", SizeText(static_cast<uint64_t>(rate)), "/s");
+  if (total.has_value() && *total > 0) {
     const absl::Duration left =
         rate > 0 ? absl::Seconds(static_cast<double>(*total - std::min(done, *total)) / rate)
                  : absl::ZeroDuration();
-    const std::string head = absl::StrFormat("%s %3d%% ", label, static_cast<int>(fraction * 100));
-    const std::string tail = absl::StrCat(" ", SizeText(done), " of ", SizeText(*total), "  ",
-                                          speed, "  ", DurationText(left), " left");
-    const size_t used = head.size() + tail.size() + 2;
-    line = absl::StrCat(head, used < width ? Bar(fraction, std::min<size_t>(40, width - used)) : "",
-                        tail);
+    absl::StrAppend(&tail, "  ", DurationText(left), " left");
   }
-  return line.substr(0, width);
+  return FormatBar(label, done, total, tail, width);
 }
 
 Progress::Progress(absl::string_view label, absl::optional<uint64_t> total)

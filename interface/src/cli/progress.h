@@ -17,6 +17,14 @@ namespace packice::cli {
 std::string FormatProgress(absl::string_view label, uint64_t done, absl::optional<uint64_t> total,
                            absl::Duration elapsed, size_t width);
 
+// The same with what stands behind the bytes given: "LABEL  42% [==  ] 1 KiB of 2 KiB", then
+// `tail`.
+std::string FormatBar(absl::string_view label, uint64_t done, absl::optional<uint64_t> total,
+                      absl::string_view tail, size_t width);
+
+// Columns of the terminal that stderr is; 80 where that cannot be told.
+size_t TerminalWidth();
+
 // Shows nothing where stderr is no terminal, or for a transfer that is over in a moment.
 // Thread-safe.
 class Progress {

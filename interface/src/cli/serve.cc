@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/commands.h"
 #include "cli/event_log.h"
+#include "cli/log.h"
 #include "cli/node.h"
 #include "cli/session.h"
 #include "cli/signals.h"
@@ -16,12 +17,6 @@
 
 namespace packice::cli {
 namespace {
-
-void StartLog(int verbosity) {
-  FLAGS_logtostderr = true;
-  FLAGS_v = verbosity;
-  google::InitGoogleLogging("packice");
-}
 
 // Every connection is a descriptor, and so is every large object in memory: take all that may be
 // had.

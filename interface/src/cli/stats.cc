@@ -4,11 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "cli/text.h"
 #include "packice/transport/codec.h"
+#include "packice/transport/json_value.h"
 #include "packice/transport/protocol.h"
 
 namespace packice::cli {
@@ -109,6 +111,35 @@ std::string FormatTiers(const std::vector<TierStats>& tiers) {
   return table.Format();
 }
 
+// What a node of a swarm adds.
+std::string FormatSwarm(const JsonValue& swarm) {
+  constexpr absl::string_view kTexts[] = {"address", "gossip_address", "zone"};
+  constexpr absl::string_view kCounts[] = {"members",
+                                           "links",
+                                           "downloads",
+                                           "downloads_started",
+                                           "downloads_finished",
+                                           "downloads_failed",
+                                           "origin_copies",
+                                           "opens_served",
+                                           "opens_refused",
+                                           "corrupt_pieces",
+                                           "holders_banned"};
+  constexpr absl::string_view kSizes[] = {"sent_bytes", "received_bytes", "wasted_bytes"};
+  Table table({{"swarm", Align::kLeft}, {"", Align::kLeft}});
+  const auto row = [&](absl::string_view name, std::string value) {
+    table.Add({absl::StrReplaceAll(name, {{"_", " "}}), std::move(value)});
+  };
+  for (const absl::string_view name : kTexts) {
+    if (!swarm[name].text().empty()) row(name, Printable(swarm[name].text()));
+  }
+  for (const absl::string_view name : kCounts) row(name, std::string(swarm[name].text()));
+  for (const absl::string_view name : kSizes) {
+    row(name, SizeText(swarm[name].integer().value_or(0)));
+  }
+  return table.Format();
+}
+
 }  // namespace
 
 absl::Status Stats(const StatsArgs& args) {
@@ -121,6 +152,10 @@ absl::Status Stats(const StatsArgs& args) {
     if (!stats->peer.tiers.empty()) {
       absl::StrAppend(&text, "\n", FormatTiers(stats->peer.tiers));
     }
+    const absl::StatusOr<JsonValue> more = JsonValue::Parse(stats->more_json);
+    if (more.ok() && !(*more)["swarm"].is_null()) {
+      absl::StrAppend(&text, "\n", FormatSwarm((*more)["swarm"]));
+    }
     return Print(text);
   }
   StatsReply reply;
@@ -129,6 +164,7 @@ absl::Status Stats(const StatsArgs& args) {
   reply.descriptors = stats->descriptors;
   reply.refused = stats->refused;
   reply.uptime = stats->uptime;
+  reply.more = stats->more_json;
   return Print(FormatReply(reply) + "\n");
 }
 

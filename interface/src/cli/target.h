@@ -13,4 +13,13 @@ struct Target {
   std::string ca_file;
 };
 
+// Which tracker a command talks to, or is.
+struct TrackerAccess {
+  std::string address;
+  std::string token_file;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_ca;
+};
+
 }  // namespace packice::cli

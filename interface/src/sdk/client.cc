@@ -71,6 +71,11 @@ absl::StatusOr<ListPage> Client::List(const ListRequest& request) {
 
 absl::StatusOr<NodeStats> Client::Stats() { return connection_->Stats(); }
 
+absl::StatusOr<std::string> Client::Call(absl::string_view op, absl::string_view request_json,
+                                         absl::Duration wait) {
+  return connection_->Call({std::string(op), std::string(request_json), wait});
+}
+
 absl::StatusOr<EventPage> Client::Events(const EventsRequest& request) {
   return connection_->Events(request);
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "packice/core/blocking.h"
 #include "packice/transport/direct_peer.h"
 #include "sdk/fork_generation.h"
@@ -10,15 +11,16 @@ namespace packice::sdk {
 
 std::shared_ptr<Connection> Connection::InProcess(std::shared_ptr<Peer> peer,
                                                   const ConnectOptions& options) {
-  return std::shared_ptr<Connection>(
-      new Connection(std::make_unique<DirectPeer>(std::move(peer)), nullptr, nullptr, options));
+  return std::shared_ptr<Connection>(new Connection(std::make_unique<DirectPeer>(std::move(peer)),
+                                                    nullptr, nullptr, nullptr, options));
 }
 
 Connection::Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats, EventsCall events,
-                       const ConnectOptions& options)
+                       ExtensionCall extension, const ConnectOptions& options)
     : peer_(std::move(peer)),
       node_stats_(std::move(node_stats)),
       events_(std::move(events)),
+      extension_(std::move(extension)),
       generation_(ForkGeneration()),
       descriptors_(options.max_open_descriptors, "open descriptors", "max_open_descriptors"),
       mappings_(options.max_mappings, "mappings", "max_mappings") {}
@@ -51,7 +53,19 @@ absl::StatusOr<NodeStats> Connection::Stats() {
                    .connections = reply->connections,
                    .refused = reply->refused,
                    .descriptors = reply->descriptors,
-                   .uptime = reply->uptime};
+                   .uptime = reply->uptime,
+                   .more_json = std::move(reply->more)};
+}
+
+absl::StatusOr<std::string> Connection::Call(ExtensionRequest request) {
+  if (absl::Status status = Check(); !status.ok()) return status;
+  if (extension_ == nullptr) {
+    return MakeError(ErrorKind::kUnsupported,
+                     absl::StrCat("a node in this process has no operation \"", request.op, "\""));
+  }
+  using Answer = absl::StatusOr<std::string>;
+  return blocking::Await<Answer>(
+      *peer_, [&](Done<Answer> done) { extension_(std::move(request), std::move(done)); });
 }
 
 absl::StatusOr<EventPage> Connection::Events(const EventsRequest& request) {

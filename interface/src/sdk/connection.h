@@ -18,7 +18,8 @@ namespace packice::sdk {
 // Thread-safe.
 class Connection {
  public:
-  // `Remote` is a Peer that can tell its node's statistics and events: UdsPeer, HttpPeer.
+  // `Remote` is a Peer that can tell its node's statistics and events and call its extension:
+  // UdsPeer, HttpPeer.
   template <typename Remote>
   static std::shared_ptr<Connection> ToNode(std::unique_ptr<Remote> peer,
                                             const ConnectOptions& options) {
@@ -28,8 +29,11 @@ class Connection {
     EventsCall events = [remote = peer.get()](const EventsRequest& request, EventsDone done) {
       remote->Events(request, std::move(done));
     };
-    return std::shared_ptr<Connection>(
-        new Connection(std::move(peer), std::move(node_stats), std::move(events), options));
+    ExtensionCall extension = [remote = peer.get()](ExtensionRequest request, ExtensionDone done) {
+      remote->Extension(std::move(request), std::move(done));
+    };
+    return std::shared_ptr<Connection>(new Connection(
+        std::move(peer), std::move(node_stats), std::move(events), std::move(extension), options));
   }
   static std::shared_ptr<Connection> InProcess(std::shared_ptr<Peer> peer,
                                                const ConnectOptions& options);
@@ -43,6 +47,7 @@ class Connection {
 
   absl::StatusOr<NodeStats> Stats();
   absl::StatusOr<EventPage> Events(const EventsRequest& request);
+  absl::StatusOr<std::string> Call(ExtensionRequest request);
 
   // The node is another process. Blobs then are descriptors of this process, which count against
   // descriptors() and can be closed once they are mapped. Otherwise they belong to the peer.
@@ -55,14 +60,17 @@ class Connection {
   using NodeStatsCall = std::function<void(NodeStatsDone)>;
   using EventsDone = Done<absl::StatusOr<EventPage>>;
   using EventsCall = std::function<void(const EventsRequest&, EventsDone)>;
+  using ExtensionDone = Done<absl::StatusOr<std::string>>;
+  using ExtensionCall = std::function<void(ExtensionRequest, ExtensionDone)>;
 
   Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats, EventsCall events,
-             const ConnectOptions& options);
+             ExtensionCall extension, const ConnectOptions& options);
 
   std::unique_ptr<Peer> peer_;
   // Null where the node is in this process.
   const NodeStatsCall node_stats_;
   const EventsCall events_;
+  const ExtensionCall extension_;
   const uint64_t generation_;
   Quota descriptors_;
   Quota mappings_;

@@ -26,6 +26,9 @@ class ChangeFeed final : public EventSink {
   // Called, from any thread and under the peer's locks, when there is something to take again.
   void OnReady(std::function<void()> ready);
 
+  // The object may have changed, too.
+  void Add(const ObjectId& object_id);
+
   // What has changed since the last call.
   std::vector<ObjectId> Take();
 

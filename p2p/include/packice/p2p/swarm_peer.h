@@ -114,6 +114,8 @@ class SwarmPeer final : public Peer {
   void Downloads(Done<absl::StatusOr<std::vector<DownloadInfo>>> done);
   TransferCounters counters() const;
   size_t links() const;  // open now
+  // Of the uplink, 0 to 1, as it was when this was last asked; never blocks. For directories.
+  double load() const;
 
   // Looks at the clock again. For tests that move it.
   void RunDue();

@@ -187,6 +187,9 @@ class TransferEngine final : public TransferEvents {
   // The download ends when nobody waits for it any more.
   void Cancel(OperationId operation);
 
+  // The object is sealed here by other means than the engine's: what waits for it has it.
+  void OnHeld(const ObjectId& object_id);
+
   // Takes the object away at the holder. `unavailable`, and what the holder answers.
   void DiscardAt(const std::string& holder, const ObjectId& object_id, Done<absl::Status> done);
 

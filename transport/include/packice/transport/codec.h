@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "packice/core/metadata.h"
 #include "packice/transport/protocol.h"
 
@@ -23,12 +24,16 @@ struct DecodedRequest {
 };
 
 // `line` is without its newline. Requests come back with no session and no operation id: those are
-// the transport's to set.
-DecodedRequest DecodeRequest(absl::string_view line);
+// the transport's to set. `more_ops` are known beside those of the protocol: NodeExtension::Ops.
+DecodedRequest DecodeRequest(absl::string_view line, absl::Span<const std::string> more_ops = {});
 
 // The same for a body that does not name its op because the transport has: of a POST to /acquire,
-// say. An empty one is an empty object; an `op` in it is ignored.
-DecodedRequest DecodeRequestAs(Op op, absl::string_view body);
+// say. An empty one is an empty object; an `op` in it is ignored. A batch may hold `more_ops`.
+// Requires: not Op::kExtension.
+DecodedRequest DecodeRequestAs(Op op, absl::string_view body,
+                               absl::Span<const std::string> more_ops = {});
+// The same for the operation `op` of a NodeExtension.
+DecodedRequest DecodeExtensionRequest(absl::string_view op, absl::string_view body);
 
 // Appends the reply's line, newline included, to `out`. `seq` as the request had it.
 void EncodeReply(const Reply& reply, absl::string_view seq, std::string& out);

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "packice/core/event_ring.h"
 #include "packice/core/peer.h"
+#include "packice/transport/node_extension.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
 
@@ -67,6 +68,8 @@ struct HttpServerOptions {
   std::shared_ptr<NodeMetrics> metrics = nullptr;
   // What /events tells. Null: it is `unsupported`.
   std::shared_ptr<EventRing> events = nullptr;
+  // Operations beyond the peer's; outlives the server. Null: there are none.
+  NodeExtension* extension = nullptr;
   // Told of what an operator should know, one line each, never with a token in it. Called from any
   // thread, at most once a second for each kind.
   std::function<void(absl::string_view)> log = [](absl::string_view) {};

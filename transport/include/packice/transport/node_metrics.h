@@ -22,10 +22,10 @@ enum class Transport { kUds, kHttp };
 
 class NodeMetrics {
  public:
-  // What is counted and timed: the ops of the protocol, at their own numbers, then what HTTP alone
-  // does.
+  // What is counted and timed: the ops of the protocol, at their own numbers (those of an extension
+  // together), then what HTTP alone does.
   enum class Work : uint8_t {
-    kGetObject = static_cast<uint8_t>(Op::kBatch) + 1,
+    kGetObject = static_cast<uint8_t>(Op::kExtension) + 1,
     kPutObject,
     kDeleteObject,
     kReadBlob,

@@ -40,9 +40,10 @@ enum class Op {
   kStats,
   kEvents,
   kBatch,
+  kExtension,  // an operation of the node's NodeExtension, which has a name of its own
 };
 
-absl::string_view OpName(Op op);  // "acquire"
+absl::string_view OpName(Op op);  // "acquire"; "extension" for all of those
 
 // A feature that a client announces in hello: it goes by `handles`, honours their offsets and reads
 // descriptors by position, so that many clients may be given one open file description. Others get
@@ -56,6 +57,12 @@ struct StatRequest {
   ObjectId object_id;
 };
 struct StatsRequest {};
+struct ExtensionRequest {
+  std::string op;           // its own name
+  std::string json = "{}";  // the request, an object
+  // How long the answer may take, where that is asked for; also `wait_seconds` of the request.
+  absl::Duration wait = absl::ZeroDuration();
+};
 struct BatchRequest;
 
 struct Request {
@@ -64,7 +71,7 @@ struct Request {
   Op op = Op::kStats;
   // The alternative that belongs to `op`; LeaseRequest is for both discard and release.
   absl::variant<StatsRequest, HelloRequest, AcquireRequest, SealRequest, LeaseRequest, RenewRequest,
-                RelocateRequest, StatRequest, ListRequest, EventsRequest,
+                RelocateRequest, StatRequest, ListRequest, EventsRequest, ExtensionRequest,
                 std::unique_ptr<BatchRequest>>
       body;
 };
@@ -129,13 +136,18 @@ struct StatsReply {
   uint64_t descriptors = 0;  // open in the node's process
   uint64_t refused = 0;      // connections refused for a limit or a foreign uid, since the start
   absl::Duration uptime;
+  // What a NodeExtension adds, as a JSON object; empty: nothing.
+  std::string more = {};
+};
+struct ExtensionReply {
+  std::string json = "{}";  // the answer, an object
 };
 struct BatchReply;
 
 // An answer: the reply that belongs to the request's op, or why there is none.
 using Reply = absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply,
                             ReleaseReply, RenewReply, RelocateReply, ObjectInfo, ListPage,
-                            StatsReply, EventPage, std::unique_ptr<BatchReply>>;
+                            StatsReply, EventPage, ExtensionReply, std::unique_ptr<BatchReply>>;
 
 struct BatchReply {
   std::vector<Reply> responses;

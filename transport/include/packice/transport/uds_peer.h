@@ -50,6 +50,9 @@ class UdsPeer final : public Peer {
   // What has happened on the node, of which a request may wait. Errors are those of
   // EventRing::Read; `unsupported` of a node that keeps no events.
   void Events(EventsRequest request, Done<absl::StatusOr<EventPage>> done);
+  // An operation of the node's extension; answers with its JSON object. `invalid_argument` of a
+  // node that has none of that name, `corrupt`, and what the operation can fail with.
+  void Extension(ExtensionRequest request, Done<absl::StatusOr<std::string>> done);
   // What the node calls itself.
   absl::StatusOr<HelloReply> Hello();
 

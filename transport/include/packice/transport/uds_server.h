@@ -18,6 +18,7 @@
 #include "packice/core/event_ring.h"
 #include "packice/core/identity.h"
 #include "packice/core/peer.h"
+#include "packice/transport/node_extension.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
 
@@ -29,6 +30,8 @@ struct UdsServerOptions {
   std::shared_ptr<NodeMetrics> metrics;
   // What the events operation tells. Null: it is `unsupported`.
   std::shared_ptr<EventRing> events;
+  // Operations beyond the peer's; outlives the server. Null: there are none.
+  NodeExtension* extension = nullptr;
   size_t threads = 2;
   // Further connections get `capacity` and are closed.
   size_t max_connections = 8192;

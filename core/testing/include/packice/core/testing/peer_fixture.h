@@ -53,6 +53,8 @@ struct PeerParam {
   bool maps_unsealed = true;           // Blob::Map before Seal
   // An object has one copy, on one medium: its bytes count once, and a rename is done in one step.
   bool one_copy = true;
+  // A waiting read waits for an object that is not there, too, because it may come from elsewhere.
+  bool waits_for_what_is_elsewhere = false;
   // Bytes that were not looked at before the lease ended can be read after it.
   bool bytes_outlive_the_lease = true;
   // What the medium gives out, in bytes: stats count whole units of it.
