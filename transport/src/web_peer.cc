@@ -1,6 +1,5 @@
 #include "packice/transport/web_peer.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -123,9 +122,9 @@ class WebPeer::Impl {
   uint64_t LeasesOn(const ObjectId& id) {
     MutexLock lock(state_->mutex);
     DropExpired();
-    const auto& leases = state_->leases;
-    return static_cast<uint64_t>(std::count_if(
-        leases.begin(), leases.end(), [&](const auto& one) { return one.second.object_id == id; }));
+    uint64_t count = 0;
+    for (const auto& [lease_id, lease] : state_->leases) count += lease.object_id == id ? 1 : 0;
+    return count;
   }
 
  private:
