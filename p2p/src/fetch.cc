@@ -13,6 +13,7 @@ namespace {
 constexpr absl::Duration kBeat = absl::Milliseconds(100);  // of Tick, while something is fetched
 constexpr absl::Duration kFirstLocateInterval = absl::Milliseconds(250);
 constexpr absl::Duration kLastLocateInterval = absl::Seconds(10);
+constexpr absl::Duration kCrowd = absl::Milliseconds(50);
 constexpr int kMaxFruitless = 4;
 constexpr absl::Duration kSlow = absl::Seconds(2);  // without a piece
 constexpr absl::Duration kAnnounceInterval = absl::Seconds(5);
@@ -64,13 +65,13 @@ void Fetch::Tick(Instant now) {
   if (phase_ == Phase::kEnded || phase_ == Phase::kQueued) return;
   context_->WakeBy(now + kBeat);
   if (phase_ == Phase::kOrigin || phase_ == Phase::kSealing) return;
-  if (now - started_at_ >= kHedge) sources_.SetLimit(context_->options.max_sources);
+  if (now - started_at_ >= kHedge && !crowd_) sources_.SetLimit(context_->options.max_sources);
   if (phase_ != Phase::kLocating) sources_.Tick(now);
   if (phase_ == Phase::kDownloading) download_->Tick(now);
   if (now >= announce_at_) Announce();
   if (now >= locate_at_ && !locating_) {
     const bool slow = download_ == nullptr || now - download_->last_piece() >= kSlow;
-    if (slow || sources_.open() < context_->options.min_sources) {
+    if (slow || crowd_ || sources_.open() < context_->options.min_sources) {
       Locate();
     } else {
       LocateBy(now + locate_interval_);
@@ -168,7 +169,15 @@ void Fetch::OnHolders(const Location& location) {
     told_started_ = true;
     ++context_->counters.downloads_started;
     Publish(EventKind::kDownloadStarted, "");
-    sources_.SetLimit(size_ <= context_->options.eager_bytes ? 1 : context_->options.max_sources);
+    // A crowd that begins at once knows each other only by hearsay, and would hang together in
+    // clusters: some places are kept until the directory knows who else is there.
+    crowd_ = location.holders.size() < context_->options.full_mesh;
+    const size_t first = crowd_ ? context_->options.min_sources : context_->options.max_sources;
+    sources_.SetLimit(size_ <= context_->options.eager_bytes ? 1 : first);
+    if (crowd_) LocateBy(context_->Now() + kCrowd * (0.75 + 0.5 * context_->random.Fraction()));
+  } else if (crowd_) {
+    crowd_ = false;
+    sources_.SetLimit(context_->options.max_sources);
   }
   for (const Holder& holder : location.holders) {
     const bool near = !holder.zone.empty() && holder.zone == context_->options.zone;
@@ -285,6 +294,10 @@ bool Fetch::OnHave(Source& source, const HaveFrame& have) {
     }
   }
   return true;
+}
+
+void Fetch::OnPieceBegins(Source& source, uint32_t piece) {
+  if (download_ != nullptr && source.in_download) download_->OnPieceBegins(source, piece);
 }
 
 void Fetch::OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result) {

@@ -18,15 +18,16 @@ constexpr size_t kMaxAddress = 255;
 
 void ServedObject::NoteAsker(const std::string& address, RandomStream& random) {
   if (address.empty() || std::find(askers.begin(), askers.end(), address) != askers.end()) return;
+  ++asked;
   if (askers.size() < kAskers) {
     askers.push_back(address);
-  } else {
+  } else if (random.Below(std::min(asked, kMemory)) < kAskers) {
     askers[random.Below(kAskers)] = address;
   }
 }
 
 Readers::Readers(std::shared_ptr<EngineContext> context, Fetches& fetches)
-    : context_(std::move(context)), fetches_(fetches) {}
+    : context_(std::move(context)), fetches_(fetches), queue_(context_->random) {}
 
 void Readers::OnAccepted(LinkId link, const std::string& peer) { links_[link] = Link{peer, {}}; }
 

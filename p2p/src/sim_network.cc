@@ -121,6 +121,10 @@ void SimNetwork::Arrive(uint64_t id, uint32_t channel, uint32_t piece, bool wron
   Link* const link = links_[id].get();
   if (link == nullptr || !link->alive[0] || !link->alive[1]) return;
   SimNode& reader = *link->ends[0];
+  if (ChannelOf(*link, channel).store != nullptr) {
+    reader.Tell([&](TransferEngine& engine) { engine.OnPieceBegins(LinkId{id}, channel, piece); });
+    if (links_[id] == nullptr || !link->alive[0]) return;
+  }
   const int64_t takes = TimeOf(world_.manifest->PieceBytes(piece), reader.down_rate());
   reader.down_free = std::max(reader.down_free, world_.queue.nanoseconds()) + takes;
   world_.queue.At(std::max(reader.down_free, last_byte),
