@@ -119,6 +119,7 @@ void Readers::Answer(ReaderChannel& reader) {
   context_->network.Send(reader.link, std::move(opened));
   reader.open = true;
   reader.last_asked = context_->Now();
+  context_->WakeBy(reader.last_asked + kBeat);
   ++context_->counters.opens_served;
   queue_.AddReader(served.key, reader.key);
   if (whole && reader.eager_bytes > 0 && manifest.size() <= reader.eager_bytes) {
