@@ -49,6 +49,8 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
   void OnGone(Source& source) override;
 
  private:
+  static constexpr absl::Duration kBeat = absl::Milliseconds(100);  // of Tick
+
   enum class Phase {
     kQueued,
     kLocating,
