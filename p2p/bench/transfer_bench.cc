@@ -45,8 +45,11 @@ constexpr uint64_t kInFlight = 16 << 20;
 }
 
 size_t Size() {
-  const char* mib = std::getenv("PACKICE_BENCH_MIB");
-  return static_cast<size_t>(mib == nullptr ? 64 : std::max(1, std::atoi(mib))) << 20;
+  static const size_t size = [] {
+    const char* mib = std::getenv("PACKICE_BENCH_MIB");
+    return static_cast<size_t>(mib == nullptr ? 64 : std::max(1, std::atoi(mib))) << 20;
+  }();
+  return size;
 }
 
 // Memory that can be sent as a file, and is there before the clock runs.

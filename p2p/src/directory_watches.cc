@@ -1,5 +1,6 @@
 #include "directory_watches.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -24,17 +25,25 @@ class DirectoryWatches::Watcher {
       running_ = std::this_thread::get_id();
     }
     on_change_(change);
-    MutexLock lock(mutex_);
-    running_ = std::thread::id();
-    idle_.NotifyAll();
+    Directory::OnChange dropped;  // without the lock: what it holds may come back here
+    {
+      MutexLock lock(mutex_);
+      running_ = std::thread::id();
+      if (ended_) dropped = std::move(on_change_);
+      idle_.NotifyAll();
+    }
   }
 
   // No callback runs when it returns, unless it is called from one.
   void End() {
-    MutexLock lock(mutex_);
-    ended_ = true;
-    const auto self = std::this_thread::get_id();
-    while (running_ != std::thread::id() && running_ != self) idle_.Wait(mutex_);
+    Directory::OnChange dropped;
+    {
+      MutexLock lock(mutex_);
+      ended_ = true;
+      const auto self = std::this_thread::get_id();
+      while (running_ != std::thread::id() && running_ != self) idle_.Wait(mutex_);
+      if (running_ != self) dropped = std::move(on_change_);
+    }
   }
 
  private:

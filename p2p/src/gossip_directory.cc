@@ -14,8 +14,6 @@ namespace {
 using gossip::v1::Description;
 using gossip::v1::Envelope;
 
-constexpr uint32_t kMaxListed = 4096;
-
 Holder HolderOf(const HolderQuery::Answer& answer) {
   const MemberMetadata& metadata = answer.member->metadata();
   Holder holder;
@@ -215,7 +213,7 @@ absl::StatusOr<Envelope> GossipDirectory::Answer(const Envelope& question) const
       const gossip::v1::ListRequest& request = question.list_request();
       answer.mutable_list();
       for (const ObjectId& id : own_.List(request.prefix(), request.after(),
-                                          std::min(request.limit(), kMaxListed), now)) {
+                                          std::min<size_t>(request.limit(), kMaxListed), now)) {
         answer.mutable_list()->add_object_ids(std::string(id.bytes()));
       }
       return answer;

@@ -88,9 +88,11 @@ class GossipDirectory final : public Directory {
  private:
   static constexpr size_t kPullsAtATime = 4;
   static constexpr size_t kMaxMembersToList = 256;
+  static constexpr size_t kMaxListed = 10'000;  // ids in one answer
 
   Location Conclude(const LocateRequest& request, HolderQuery::Result result);
-  void LetToOrigin(const LocateRequest& request, Location& location);
+  void LetToOrigin(const LocateRequest& request, Location& location)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Spread(const ObjectId& object_id, bool held);
   void Changed(const ObjectId& object_id, bool held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AskWhetherGone(const ObjectId& object_id);

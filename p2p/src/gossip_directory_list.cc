@@ -1,4 +1,6 @@
 // Lists of a directory without trackers: every member is asked for the ids that it holds.
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <utility>
@@ -67,6 +69,8 @@ void GossipDirectory::List(const std::string& prefix, const std::string& after, 
                            Done<absl::StatusOr<std::vector<ObjectId>>> done) {
   std::vector<StatementRef> members;
   std::vector<ObjectId> own;
+  // What all of them cut short at the same length has no gaps up to there.
+  limit = std::min(limit, kMaxListed);
   {
     MutexLock lock(mutex_);
     members = others_.All();
@@ -86,7 +90,7 @@ void GossipDirectory::List(const std::string& prefix, const std::string& after, 
     gossip::v1::ListRequest& request = *question.mutable_list_request();
     request.set_prefix(prefix);
     request.set_after(after);
-    request.set_limit(static_cast<uint32_t>(std::min<size_t>(limit, UINT32_MAX)));
+    request.set_limit(static_cast<uint32_t>(limit));
     listing->Ask();
     fleet_.ask(member->address(), std::move(question), kTimeout,
                [listing](absl::StatusOr<Envelope> answer) { listing->Add(answer); });

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gossip_codec.h"
 #include "packice/core/error.h"
@@ -89,6 +90,13 @@ absl::Status GossipMember::Start() {
 }
 
 absl::Status GossipMember::Open() {
+  const bool everywhere =
+      absl::StartsWith(options_.listen, "0.0.0.0:") || absl::StartsWith(options_.listen, "[::]:");
+  if (everywhere && options_.advertise.empty()) {
+    return MakeError(ErrorKind::kInvalidArgument,
+                     absl::StrCat("gossip on ", options_.listen,
+                                  " needs the address that others dial: give advertise"));
+  }
   GossipTransportOptions transport{options_.listen, options_.insecure, options_.token,
                                    options_.tls};
   // Answers nothing before there is a membership, whose address is known only now.
@@ -154,7 +162,8 @@ absl::Status GossipMember::CheckSender(const Envelope& envelope) const {
                      absl::StrCat("this member belongs to the cluster ", options_.cluster,
                                   " and not to the one that was named"));
   }
-  if (envelope.from().size() > MemberStatement::kMaxAddressBytes ||
+  const bool nameless = envelope.from().empty() && envelope.messages_size() > 0;
+  if (nameless || envelope.from().size() > MemberStatement::kMaxAddressBytes ||
       envelope.messages_size() > static_cast<int>(kMaxMessages)) {
     return MakeError(ErrorKind::kInvalidArgument, "the envelope is beyond what gossip allows");
   }

@@ -44,8 +44,10 @@ class GossipMember final : private MembershipNetwork, private MembershipObserver
   std::vector<std::string> FirstSeeds() const;
 
   // MembershipNetwork and MembershipObserver, called under the lock:
-  void Send(const std::string& address, MembershipMessage message) override;
-  void OnMember(MemberChange change, const StatementRef& member) override;
+  void Send(const std::string& address, MembershipMessage message) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnMember(MemberChange change, const StatementRef& member) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnBroadcast(absl::string_view payload) override;
 
   absl::StatusOr<Envelope> OnEnvelope(const Envelope& envelope);

@@ -37,7 +37,8 @@ class GossipTransport {
   using Handler = std::function<absl::StatusOr<Envelope>(const Envelope&)>;
 
   static constexpr size_t kMaxChannels = 1024;
-  static constexpr int kMaxMessageBytes = 1 << 20;
+  // A list of the longest ids at its limit is the largest message.
+  static constexpr int kMaxMessageBytes = 4 << 20;
 
   // Listens when it returns; the handler may be called before. `invalid_argument`, `io`, `busy`.
   static absl::StatusOr<std::unique_ptr<GossipTransport>> Start(GossipTransportOptions options,

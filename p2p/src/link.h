@@ -58,6 +58,9 @@ class Link : public std::enable_shared_from_this<Link> {
   void CheckDeadlines(Instant now);
 
  private:
+  // What one link may move before it is the others' turn.
+  static constexpr size_t kTurnBytes = 1 << 20;
+
   enum class State { kConnecting, kGreeting, kUp, kOver };
 
   bool over() const { return state_ == State::kOver; }
@@ -79,6 +82,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void Flush();
   void TellSent();
   void Lost(const LinkStream::Moved& moved);
+  static absl::Status WhyOver(const LinkStream::Moved& moved);
   void Close();
 
   const LinkId id_;

@@ -35,9 +35,8 @@ class LinkStream {
   virtual Moved Read(absl::Span<const iovec> room) = 0;
   // `more`: the rest of a packet follows at once.
   virtual Moved Write(absl::Span<const iovec> bytes, bool more) = 0;
-  // From a file; only where SendsFiles.
+  // From a file; plain text only.
   virtual Moved SendFile(int fd, off_t offset, size_t bytes) = 0;
-  virtual bool SendsFiles() const = 0;
   // No more will be written.
   virtual void FinishWriting() = 0;
 };

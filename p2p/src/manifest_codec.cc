@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "json_text.h"
 #include "packice/core/error.h"
 #include "packice/core/object.h"
 #include "packice/p2p/manifest.h"
@@ -63,6 +64,7 @@ absl::Status ReadMetadata(WireReader& in, Metadata& metadata) {
     const absl::string_view key = in.Bytes32();
     const absl::string_view value = in.Bytes32();
     if (i > 0 && key <= previous) return Invalid("the keys of its metadata are not in order");
+    if (in.ok() && !IsJsonText(value)) return Invalid("its metadata is no JSON");
     previous = key;
     metadata.Set(key, value);
   }

@@ -35,7 +35,7 @@ uint64_t AddressHash(absl::string_view address);
 class MemberStatement {
  public:
   static constexpr size_t kMaxAddressBytes = 128;
-  // Leaves room to refute whatever may come.
+  // Far above what honest members come to.
   static constexpr uint64_t kMaxIncarnation = uint64_t{1} << 62;
 
   MemberStatement(std::string address, uint64_t incarnation, MemberMetadata metadata);

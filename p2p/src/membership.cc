@@ -12,13 +12,9 @@ namespace packice {
 namespace {
 
 constexpr size_t kSeenBroadcasts = 4096;
-constexpr size_t kSeedsAtOnce = 3;
 constexpr size_t kMaxCorrections = 8;
+constexpr uint32_t kMaxFruitless = 8;
 constexpr absl::Duration kTenth = absl::Milliseconds(100);
-
-MembershipMessage Message(decltype(MembershipMessage::body) body) {
-  return MembershipMessage{std::move(body), {}, {}};
-}
 
 }  // namespace
 
@@ -62,7 +58,7 @@ void Membership::Assume(const std::vector<StatementRef>& members) {
 }
 
 Instant Membership::NextTick() const {
-  const bool to_tell = (!queue_.empty() && !alone()) || !continue_with_.empty();
+  const bool to_tell = (!queue_.empty() && !alone()) || !ask_next_.empty();
   Instant next = to_tell ? next_gossip_ : absl::InfiniteDuration();
   if (leaving_) return next;
   next = std::min({next, prober_.NextTick(), suspicions_.NextDue()});
@@ -145,6 +141,7 @@ void Membership::OnMessage(Instant now, const std::string& from, const Membershi
   for (const MemberUpdate& update : message.updates) Apply(update);
   Correct(from, message.updates);
   OnBroadcasts(message.broadcasts);
+  if (members_.Find(from) == MemberTable::kNone) AskLater(from);  // it knows this one, after all
   absl::visit(Dispatch{*this, from}, message.body);
 }
 
@@ -173,12 +170,13 @@ void Membership::OnDigest(const std::string& from, const DigestMessage& digest) 
   absl::optional<StateMessage> answer = AnswerToDigest(members_, leaving_ ? StatementRef() : self_,
                                                        digest, options_.max_state_bytes, random_);
   if (!answer) return;
-  MembershipMessage message = Message(*std::move(answer));
+  MembershipMessage message(*std::move(answer));
   AddSelf(message);
   Send(from, std::move(message));
 }
 
 void Membership::OnState(const std::string& from, const StateMessage& state) {
+  const uint64_t before = belief_changes_;
   const uint64_t sender = AddressHash(from);
   for (const MemberUpdate& told : state.members) {
     MemberUpdate update = told;
@@ -196,12 +194,11 @@ void Membership::OnState(const std::string& from, const StateMessage& state) {
     StateMessage answer;
     answer.members =
         NewerThan(members_, leaving_ ? StatementRef() : self_, state, options_.max_state_bytes);
-    if (!answer.members.empty()) Send(from, Message(std::move(answer)));
+    if (!answer.members.empty()) Send(from, MembershipMessage(std::move(answer)));
   }
-  if (state.more) {
-    continue_with_ = from;
-    next_gossip_ = std::max(next_gossip_, now_);
-  }
+  // Where again and again nothing comes of it, the rest will not help either.
+  fruitless_states_ = belief_changes_ == before ? fruitless_states_ + 1 : 0;
+  if (state.more && fruitless_states_ < kMaxFruitless) AskLater(from);
 }
 
 void Membership::OnBroadcasts(const std::vector<std::string>& broadcasts) {
@@ -258,6 +255,7 @@ void Membership::AddMember(const MemberUpdate& update) {
   // The dead are news only to who knew them alive.
   const bool present = update.state == MemberState::kAlive || update.state == MemberState::kSuspect;
   if (!present || members_.present() >= options_.max_members) return;
+  ++belief_changes_;
   members_.Add(MemberRecord{update.statement, Tenths(), MemberState::kAlive});
   join_backoff_ = options_.join_backoff;
   Tell(MemberUpdate{update.statement, MemberState::kAlive}, UpdateQueue::Lane::kState);
@@ -266,6 +264,7 @@ void Membership::AddMember(const MemberUpdate& update) {
 }
 
 void Membership::Change(MemberTable::Index index, const MemberUpdate& update) {
+  ++belief_changes_;
   const MemberRecord before = members_[index];
   const bool same_state = before.state == update.state;
   members_.Set(index,
@@ -328,143 +327,6 @@ void Membership::ForgetDead() {
     if (members_[i].present()) continue;
     if (crowded || Age(now_, members_[i]) > options_.forget_dead) members_.Remove(i);
   }
-}
-
-// What is told.
-
-void Membership::Send(const std::string& address, MembershipMessage message) {
-  const MemberTable::Index index = members_.Find(address);
-  if (index != MemberTable::kNone && members_[index].state != MemberState::kAlive) {
-    // Whoever is suspected hears of it first, and can refute it at once.
-    message.updates.push_back(
-        MemberUpdate{members_[index].statement, members_[index].state, self_hash_});
-  }
-  const size_t bytes = WireBytes(message);
-  if (bytes < options_.max_message_bytes) {
-    queue_.Fill(message, options_.max_message_bytes - bytes, RetransmitLimit());
-  }
-  network_.Send(address, std::move(message));
-}
-
-void Membership::AddSelf(MembershipMessage& message) const {
-  if (!leaving_) message.updates.push_back(MemberUpdate{self_, MemberState::kAlive});
-}
-
-void Membership::SendDigest(const std::string& address) {
-  DigestMessage digest;
-  digest.sums = DigestSums(members_, self_, DigestBuckets(fleet_size()));
-  MembershipMessage message = Message(std::move(digest));
-  AddSelf(message);
-  Send(address, std::move(message));
-}
-
-void Membership::Tell(const MemberUpdate& update, UpdateQueue::Lane lane) {
-  next_gossip_ = std::max(next_gossip_, now_);
-  queue_.Put(update, lane);
-}
-
-void Membership::Gossip() {
-  if (!continue_with_.empty()) {
-    SendDigest(std::exchange(continue_with_, ""));
-    next_gossip_ = now_ + options_.gossip_interval;
-  }
-  if (queue_.empty() || alone()) return;
-  next_gossip_ = now_ + options_.gossip_interval;
-  const auto present = [](const MemberRecord& record) { return record.present(); };
-  for (MemberTable::Index index : members_.Sample(options_.gossip_fanout, present)) {
-    if (queue_.empty()) break;
-    const std::string address = members_[index].statement->address();
-    Send(address, Message(GossipMessage()));
-  }
-}
-
-void Membership::AskSeeds() {
-  next_join_ = now_ + join_backoff_ * (0.5 + random_.Unit());
-  join_backoff_ = std::min(2 * join_backoff_, options_.exchange_interval);
-  random_.Shuffle(seeds_);
-  for (size_t i = 0; i < std::min(kSeedsAtOnce, seeds_.size()); ++i) SendDigest(seeds_[i]);
-}
-
-void Membership::Exchange() {
-  next_exchange_ = now_ + options_.exchange_interval * (0.75 + 0.5 * random_.Unit());
-  ForgetDead();
-  const auto alive = [](const MemberRecord& record) { return record.state == MemberState::kAlive; };
-  for (MemberTable::Index index : members_.Sample(1, alive)) {
-    SendDigest(std::string(members_[index].statement->address()));
-  }
-}
-
-void Membership::SeekLost() {
-  next_seek_ = now_ + options_.exchange_interval * (0.75 + 0.5 * random_.Unit());
-  // The dead, and seeds that have not been heard of: partitions heal from both sides, and a fleet
-  // that was started anew finds together.
-  std::vector<std::string> lost;
-  const auto dead = [](const MemberRecord& record) { return record.state == MemberState::kDead; };
-  for (MemberTable::Index index : members_.Sample(1, dead)) {
-    lost.push_back(members_[index].statement->address());
-  }
-  for (const std::string& seed : seeds_) {
-    const MemberTable::Index index = members_.Find(seed);
-    if (index == MemberTable::kNone || !members_[index].present()) lost.push_back(seed);
-  }
-  if (!lost.empty()) SendDigest(lost[random_.Below(lost.size())]);
-}
-
-void Membership::PublishMetadata() {
-  if (metadata_ == self_->metadata() || metadata_allowed_ > now_) return;
-  metadata_allowed_ = now_ + MetadataInterval();
-  Restate(self_->incarnation() + 1, metadata_, UpdateQueue::Lane::kMetadata);
-}
-
-uint32_t Membership::RetransmitLimit() const {
-  const double members = static_cast<double>(fleet_size());
-  return options_.retransmit_factor * static_cast<uint32_t>(std::ceil(std::log10(members + 1)));
-}
-
-absl::Duration Membership::MetadataInterval() const {
-  return std::max(options_.metadata_interval,
-                  options_.metadata_interval_per_member * static_cast<int64_t>(fleet_size()));
-}
-
-// The prober's needs.
-
-void Membership::Ping(const std::string& address, PingMessage ping) {
-  Send(address, Message(std::move(ping)));
-}
-
-void Membership::AskToPing(const std::string& helper, PingRequestMessage request) {
-  Send(helper, Message(std::move(request)));
-}
-
-void Membership::Acknowledge(const std::string& address, AckMessage ack) {
-  Send(address, Message(ack));
-}
-
-void Membership::Refuse(const std::string& address, NackMessage nack) {
-  Send(address, Message(nack));
-}
-
-StatementRef Membership::NextTarget() {
-  const MemberTable::Index index = members_.NextInTurn();
-  return index == MemberTable::kNone ? StatementRef() : members_[index].statement;
-}
-
-std::vector<std::string> Membership::Helpers(const MemberStatement& target, size_t count) {
-  const auto other = [&](const MemberRecord& record) {
-    return record.state == MemberState::kAlive &&
-           record.statement->address_hash() != target.address_hash();
-  };
-  std::vector<std::string> helpers;
-  for (MemberTable::Index index : members_.Sample(count, other)) {
-    helpers.push_back(members_[index].statement->address());
-  }
-  return helpers;
-}
-
-void Membership::OnProbeFailed(const StatementRef& target) {
-  const MemberTable::Index index = members_.Find(target->address());
-  if (index == MemberTable::kNone || !members_[index].present()) return;
-  Apply(MemberUpdate{members_[index].statement, MemberState::kSuspect, self_hash_});
 }
 
 }  // namespace packice

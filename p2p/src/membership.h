@@ -138,6 +138,7 @@ class Membership final : private ProbeHost {
   void Send(const std::string& address, MembershipMessage message);
   void AddSelf(MembershipMessage& message) const;
   void SendDigest(const std::string& address);
+  void AskLater(const std::string& address);
   void Tell(const MemberUpdate& update, UpdateQueue::Lane lane);
   void Gossip();
   void AskSeeds();
@@ -175,9 +176,11 @@ class Membership final : private ProbeHost {
   Instant next_join_ = absl::InfiniteDuration();
   absl::Duration join_backoff_;
   Instant metadata_allowed_;
-  // The rest of a state that was too large for one answer.
-  std::string continue_with_;
+  // Whose state is of interest: the last one was too large for one answer, or it is not known.
+  std::string ask_next_;
 
+  uint64_t belief_changes_ = 0;
+  uint32_t fruitless_states_ = 0;  // in a row, without any such change
   uint64_t suspicion_count_ = 0;
   uint64_t refutations_ = 0;
 };

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/types/variant.h"
@@ -56,9 +57,13 @@ struct StateMessage {
 };
 
 struct MembershipMessage {
-  absl::variant<GossipMessage, PingMessage, AckMessage, PingRequestMessage, NackMessage,
-                DigestMessage, StateMessage>
-      body;
+  using Body = absl::variant<GossipMessage, PingMessage, AckMessage, PingRequestMessage,
+                             NackMessage, DigestMessage, StateMessage>;
+
+  MembershipMessage() = default;
+  explicit MembershipMessage(Body content) : body(std::move(content)) {}
+
+  Body body;
   // What else is new: members, and what users of the membership spread.
   std::vector<MemberUpdate> updates;
   std::vector<std::string> broadcasts;

@@ -65,7 +65,6 @@ class PlainLinkStream final : public LinkStream {
     return Result(n, Next::kAwaitWritable, "sending a file to another node");
   }
 
-  bool SendsFiles() const override { return true; }
   void FinishWriting() override { shutdown(socket_, SHUT_WR); }
 
  private:

@@ -74,7 +74,6 @@ class TlsLinkStream final : public LinkStream {
     return {0, Next::kOver, MakeError(ErrorKind::kInternal, "TLS sends no files")};
   }
 
-  bool SendsFiles() const override { return false; }
   void FinishWriting() override { SSL_shutdown(ssl_.get()); }
 
  private:

@@ -295,7 +295,7 @@ TEST(AsioNetwork, ALinkThatIsLostInAPieceLeavesNoneOfIt) {
   const std::string head = Encoded(PieceFrame{1, 0, static_cast<uint32_t>(kPiece)});
   link.Send(head + sample.bytes.substr(0, kPiece) + head.substr(0, 9) +
             std::string("\x01\0\0\0", 4) + sample.bytes.substr(kPiece, kPiece / 2));
-  ASSERT_TRUE(AwaitPieces(reader, 1));
+  ASSERT_TRUE(reader.Await([](const auto& told) { return told.begun.size() == 2; }));
   link.Close();
   EXPECT_THAT(reader.AwaitDown(), HasKind(ErrorKind::kUnavailable));
   EXPECT_EQ(reader.told().pieces.size(), 1u);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <thread>
@@ -53,6 +54,20 @@ std::string StateOf(const GossipNode& viewer, const std::string& gossip_address)
   }
   return "";
 }
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = testing::TempDir() + "packice_gossip_XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    path_ = name;
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  std::string File(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
 
 // Remembers what was told of whom. Thread-safe.
 class Told final : public EventSink {
@@ -188,6 +203,37 @@ TEST(GossipNodeStartTest, WhoHasNotTheTokenIsRefused) {
   EXPECT_EQ(StateOf(*member, stranger->gossip_address()), "");
 }
 
+TEST(GossipNodeStartTest, MembersWithTlsKnowEachOtherByTheirAuthority) {
+  const TemporaryDirectory directory;
+  // A certificate that has signed itself, so that it is its own authority.
+  const auto tls = [&](const std::string& name) {
+    const std::string certificate = directory.File(name + ".pem");
+    const std::string key = directory.File(name + ".key");
+    const std::string command = absl::StrCat(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=",
+        name, " -addext subjectAltName=IP:127.0.0.1 -keyout ", key, " -out ", certificate,
+        " 2>/dev/null");
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return GrpcTls{certificate, key, certificate};
+  };
+  GossipOptions options = Quick("a:1");
+  options.tls = tls("fleet");
+  const auto member = Start(options);
+  options.join = {member->gossip_address()};
+  const auto friendly = Start(options);
+  EXPECT_TRUE(Eventually([&] { return StateOf(*friendly, member->gossip_address()) == "alive"; }));
+  options.tls = tls("stranger");
+  const auto stranger = Start(options);
+  options.join.push_back(stranger->gossip_address());
+  const auto companion = Start(options);
+  EXPECT_TRUE(
+      Eventually([&] { return StateOf(*stranger, companion->gossip_address()) == "alive"; }));
+  EXPECT_EQ(StateOf(*stranger, member->gossip_address()), "");
+  EXPECT_EQ(StateOf(*member, stranger->gossip_address()), "");
+  options.tls.key = directory.File("none");
+  EXPECT_THAT(GossipNode::Start(options), HasKind(ErrorKind::kIo));
+}
+
 TEST(GossipNodeStartTest, ATakenAddressIsBusy) {
   const auto node = Start(Quick("a:1"));
   GossipOptions options = Quick("b:1");
@@ -198,9 +244,13 @@ TEST(GossipNodeStartTest, ATakenAddressIsBusy) {
 TEST(GossipNodeStartTest, BeyondLoopbackSomebodyMustBeAskedWhoHeIs) {
   GossipOptions options = Quick("a:1");
   options.listen = "0.0.0.0:0";
+  options.advertise = "127.0.0.1:1";
   EXPECT_THAT(GossipNode::Start(options), HasKind(ErrorKind::kInvalidArgument));
   options.token = "secret";
   EXPECT_THAT(GossipNode::Start(options), IsOk());
+  options.advertise.clear();
+  EXPECT_THAT(GossipNode::Start(options), HasKind(ErrorKind::kInvalidArgument))
+      << "nobody can dial 0.0.0.0";
 }
 
 TEST(GossipNodeStartTest, OptionsThatDoNotGoTogetherAreRefused) {
@@ -216,9 +266,8 @@ TEST(GossipNodeStartTest, OptionsThatDoNotGoTogetherAreRefused) {
 }
 
 TEST(GossipNodeStartTest, MembersThatAreRememberedAreFoundWithoutBeingNamed) {
-  char directory[] = "/tmp/packice_gossip_XXXXXX";
-  ASSERT_NE(mkdtemp(directory), nullptr);
-  const std::string file = absl::StrCat(directory, "/seeds");
+  const TemporaryDirectory directory;
+  const std::string file = directory.File("seeds");
   const auto stays = Start(Quick("a:1"));
   GossipOptions options = Quick("b:1");
   options.join = {stays->gossip_address()};
@@ -234,8 +283,6 @@ TEST(GossipNodeStartTest, MembersThatAreRememberedAreFoundWithoutBeingNamed) {
   options.join.clear();
   node = Start(options);
   EXPECT_TRUE(Eventually([&] { return StateOf(*node, stays->gossip_address()) == "alive"; }));
-  std::remove(file.c_str());
-  std::remove(directory);
 }
 
 }  // namespace

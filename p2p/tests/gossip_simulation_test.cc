@@ -71,6 +71,20 @@ TEST(GossipSimulationTest, ACrashIsKnownToAllWithinTheBound) {
   }
 }
 
+TEST(GossipSimulationTest, TheFirstProbeOfACrashComesWhenTheoryHasIt) {
+  double periods = 0;
+  constexpr uint64_t kCrashes = 200;
+  for (uint64_t seed = 1; seed <= kCrashes; ++seed) {
+    GossipSimulationOptions options;
+    options.seed = seed;
+    options.nodes = 100;
+    options.duration = absl::Seconds(15);
+    options.crashes = {{seed % 100, absl::Seconds(3 + SplitMix(seed).Unit()), absl::nullopt}};
+    periods += std::ceil(SimulateGossip(options).detections.at(0).first_probed);
+  }
+  EXPECT_NEAR(periods / kCrashes, 1.58, 0.2);
+}
+
 TEST(GossipSimulationTest, ANodeThatStallsForTenSecondsIsNotTakenForDeadNorTakesOthers) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SplitMix random(seed);

@@ -16,7 +16,7 @@ namespace packice {
 inline TrackerOptions LoopbackTracker() {
   TrackerOptions options;
   options.listen = "127.0.0.1:0";
-  options.interval = absl::Milliseconds(500);
+  options.interval = absl::Seconds(2);
   return options;
 }
 

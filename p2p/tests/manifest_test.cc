@@ -168,6 +168,15 @@ TEST(Manifest, AKeyComesOnce) {
   EXPECT_THAT(Manifest::Decode(With(encoded, second, "a")), HasKind(ErrorKind::kInvalidArgument));
 }
 
+// Its text goes to clients as it is.
+TEST(Manifest, MetadataIsJson) {
+  for (const char* value : {"", "1,\"ok\":false", "{\"a\":}", "\"\xff\""}) {
+    Manifest manifest = Sample();
+    manifest.metadata.Set("a", value);
+    EXPECT_THAT(Manifest::Decode(manifest.Encode()), HasKind(ErrorKind::kInvalidArgument)) << value;
+  }
+}
+
 TEST(Manifest, MetadataHasABound) {
   Manifest manifest = Sample();
   manifest.metadata.Set("long", std::string(Metadata::kMaxBytes, '1'));

@@ -547,6 +547,17 @@ TEST_F(MembershipTest, JoiningIsTriedAgainMoreAndMoreSeldom) {
   EXPECT_LT(tries, 80u) << "each thirty seconds, and whoever is lost as often";
 }
 
+TEST_F(MembershipTest, WhoIsHeardOfForTheFirstTimeIsAskedWhatItKnows) {
+  Alive({"a"});
+  Pass(absl::Seconds(3));
+  world_.sent.clear();
+  Receive("stranger", PingMessage{1, "self"});
+  Pass(absl::Milliseconds(200));
+  const auto asked = world_.Take<DigestMessage>();
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].to, "stranger");
+}
+
 TEST_F(MembershipTest, TheDeadAreLookedForNowAndThen) {
   Alive({"a", "b"});
   Hear({Update("a", MemberState::kDead)});

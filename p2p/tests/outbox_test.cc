@@ -32,7 +32,6 @@ class SlowStream final : public LinkStream {
     return moved;
   }
   Moved SendFile(int, off_t, size_t) override { return {}; }
-  bool SendsFiles() const override { return false; }
   void FinishWriting() override {}
 
   std::string taken;

@@ -110,6 +110,9 @@ void ScriptedNode::OnPiece(LinkId link, uint32_t channel, uint32_t piece, PieceR
 void ScriptedNode::OnPieceSent(LinkId, uint32_t, uint32_t piece) {
   Note([&](Told& told) { told.sent.push_back(piece); });
 }
+void ScriptedNode::OnPieceBegins(LinkId, uint32_t, uint32_t piece) {
+  Note([&](Told& told) { told.begun.push_back(piece); });
+}
 void ScriptedNode::Tick() {
   next_tick_ = absl::InfiniteDuration();
   Note([](Told& told) { ++told.ticks; });

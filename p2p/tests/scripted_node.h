@@ -29,6 +29,7 @@ class ScriptedNode final : public TransferEvents {
     std::vector<Frame> frames;
     std::vector<Piece> pieces;
     std::vector<uint32_t> sent;
+    std::vector<uint32_t> begun;
     int ticks = 0;
   };
 
@@ -67,6 +68,7 @@ class ScriptedNode final : public TransferEvents {
   void OnFrame(LinkId link, const Frame& frame) override;
   void OnPiece(LinkId link, uint32_t channel, uint32_t piece, PieceResult result) override;
   void OnPieceSent(LinkId link, uint32_t channel, uint32_t piece) override;
+  void OnPieceBegins(LinkId link, uint32_t channel, uint32_t piece) override;
   void Tick() override;
   Instant NextTick() const override { return next_tick_; }
 

@@ -317,6 +317,7 @@ TEST_F(SwarmPeerTest, FilesGoFromDiskToDisk) {
   {
     SwarmHost before(fleet_, files(first / "data"));
     ASSERT_THAT(before.Put("durable", blobs), IsOk());
+    AwaitHolders("durable", 1);
   }
   // What was there before the start is told, too.
   SwarmHost a(fleet_, files(first / "data"));

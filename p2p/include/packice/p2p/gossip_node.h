@@ -38,7 +38,8 @@ struct Member {
 
 struct GossipOptions {
   std::string listen = "127.0.0.1:0";
-  std::string advertise;            // what others dial; empty: where it listens
+  // What others dial; empty: where it listens. Needed where it listens on all addresses.
+  std::string advertise;
   std::vector<std::string> join;    // members to begin with
   std::string address;              // where this node gives pieces
   std::string cluster = "packice";  // messages of other clusters are refused
@@ -74,7 +75,9 @@ struct GossipCounters {
 
 class GossipNode {
  public:
-  // Listens when it returns; joins in the background, again and again. `invalid_argument`, `busy`.
+  // Listens when it returns; joins in the background, again and again. `invalid_argument` for
+  // options that do not go together, an address beyond loopback without token, authority or
+  // `insecure` among them; `busy` when the address is taken; `io` for files of TLS.
   static absl::StatusOr<std::unique_ptr<GossipNode>> Start(GossipOptions options);
   ~GossipNode();
 

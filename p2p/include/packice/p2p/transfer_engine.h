@@ -68,6 +68,9 @@ class TransferEvents {
   virtual void OnFrame(LinkId link, const Frame& frame) = 0;
   virtual void OnPiece(LinkId link, uint32_t channel, uint32_t piece, PieceResult result) = 0;
   virtual void OnPieceSent(LinkId link, uint32_t channel, uint32_t piece) = 0;
+  // The first of a piece has come, OnPiece will follow: whoever else was asked for it need not send
+  // it. A network that does not tell this costs nothing but bytes that come twice.
+  virtual void OnPieceBegins(LinkId, uint32_t /*channel*/, uint32_t /*piece*/) {}
 
   // Does what is due.
   virtual void Tick() = 0;
