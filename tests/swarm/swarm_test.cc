@@ -255,7 +255,7 @@ TEST_F(Swarm, ALossyLinkIsOnlySlow) {
   ASSERT_NO_FATAL_FAILURE(Make());
   ASSERT_NO_FATAL_FAILURE(Add(1, Fleet::Reached::kThroughProxy));
   source().proxy()->Set(
-      {.delay = absl::Milliseconds(10), .stall_every = 4 << 20, .reset_every = 40 << 20});
+      {.delay = absl::Milliseconds(10), .stall_every = 4 << 20, .reset_every = 12 << 20});
   ASSERT_NO_FATAL_FAILURE(Add(3));
   ASSERT_NO_FATAL_FAILURE(PutAtSource());
   std::vector<Reading> readings = StartReading(1, 4);
