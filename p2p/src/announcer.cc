@@ -160,7 +160,9 @@ void Announcer::Failed(size_t tracker, Instant now) {
   outbox.changed_under_way.clear();
   const uint32_t doublings = std::min(outbox.failures, 10u);
   ++outbox.failures;
-  const absl::Duration wait = std::min(kFirstRetry * (1 << doublings), kLastRetry);
+  // A tracker that comes back is told all within an interval.
+  const absl::Duration last = std::min(kLastRetry, outbox.interval / 3);
+  const absl::Duration wait = std::min(kFirstRetry * (1 << doublings), last);
   outbox.due = now + wait * (0.5 + 0.5 * Chance());
 }
 
