@@ -218,9 +218,9 @@ void ServeNode(SendPath path, HashKind hash, int pipe) {
   AsioNetworkOptions options;
   options.send_path = path;
   AsioNetwork network(options);
-  Holder holder(network, std::make_shared<CompletePieces>(Id(), world.ManifestWith(hash),
-                                                          world.source.mapping.view(),
-                                                          world.source.fd.get()));
+  Holder holder(network, std::make_shared<WholeMemoryPieces>(Id(), world.ManifestWith(hash),
+                                                             world.source.mapping.view(),
+                                                             world.source.fd.get()));
   const absl::StatusOr<std::string> address = network.Start("127.0.0.1:0");
   network.Attach(holder);
   Tell(pipe, *address);
@@ -230,8 +230,8 @@ void ServeNode(SendPath path, HashKind hash, int pipe) {
 double ReadFromNode(const std::string& address, HashKind hash) {
   World& world = TheWorld();
   AsioNetwork network((AsioNetworkOptions()));
-  Reader reader(network, std::make_shared<PartialPieces>(Id(), world.ManifestWith(hash),
-                                                         world.target.mapping.bytes()));
+  Reader reader(network, std::make_shared<PartialMemoryPieces>(Id(), world.ManifestWith(hash),
+                                                               world.target.mapping.bytes()));
   if (!network.Start("").ok()) Die("start");
   network.Attach(reader);
   network.Post([&] { network.Dial(address); });

@@ -70,8 +70,8 @@ void Link::Put(size_t bytes) {
 
 void Link::EndPiece() {
   const PieceFrame piece = inbox_.piece();
-  const TransferEvents::PieceResult result = inbox_.Finish();
-  context_.events->OnPiece(id_, piece.channel, piece.piece, result);
+  const absl::optional<TransferEvents::PieceResult> result = inbox_.Finish();
+  if (result) context_.events->OnPiece(id_, piece.channel, piece.piece, *result);
 }
 
 void Link::Take(absl::string_view bytes) {

@@ -17,6 +17,7 @@ void Link::Send(const Frame& frame) {
   if (state_ != State::kUp) return;
   if (const auto* open = absl::get_if<OpenFrame>(&frame)) {
     if (open->want_manifest) parser_.AwaitManifest(open->channel);
+    if (open->eager_bytes > 0) inbox_.Keep(open->channel, open->eager_bytes);
   } else if (const auto* close = absl::get_if<CloseFrame>(&frame)) {
     parser_.ForgetManifest(close->channel);
     inbox_.Forget(close->channel);
@@ -32,7 +33,14 @@ void Link::SendPiece(uint32_t channel, uint32_t piece, std::shared_ptr<PieceStor
 }
 
 void Link::ReceiveInto(uint32_t channel, std::shared_ptr<PieceStore> store) {
-  if (!over()) inbox_.Fill(channel, std::move(store));
+  if (over()) return;
+  for (const auto& [piece, result] : inbox_.Fill(channel, std::move(store))) {
+    boost::asio::post(socket_.get_executor(),
+                      [self = shared_from_this(), channel, piece = piece, result = result] {
+                        if (self->over()) return;
+                        self->context_.events->OnPiece(self->id_, channel, piece, result);
+                      });
+  }
 }
 
 void Link::FlushSoon() {

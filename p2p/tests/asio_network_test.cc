@@ -41,11 +41,12 @@ struct Sample {
   explicit Sample(size_t size = 40 * kPiece + 17, HashKind hash = HashKind::kXxh3)
       : bytes(Content(size)), copy(size, '\0'), manifest(ManifestOf(bytes, kPiece, hash)) {}
 
-  std::shared_ptr<CompletePieces> Source(int fd = -1) const {
-    return std::make_shared<CompletePieces>(id, manifest, bytes, fd);
+  std::shared_ptr<WholeMemoryPieces> Source(int fd = -1) const {
+    return std::make_shared<WholeMemoryPieces>(id, manifest, bytes, fd);
   }
-  std::shared_ptr<PartialPieces> Target() {
-    return std::make_shared<PartialPieces>(id, manifest, absl::MakeSpan(&copy[0], copy.size()));
+  std::shared_ptr<PartialMemoryPieces> Target() {
+    return std::make_shared<PartialMemoryPieces>(id, manifest,
+                                                 absl::MakeSpan(&copy[0], copy.size()));
   }
 
   ObjectId id = *ObjectId::Parse("sample");
@@ -87,7 +88,7 @@ TEST(AsioNetwork, FilesAreSentAsTheyAre) {
   ScriptedNode holder(options);
   // The bytes in memory are others: they must come from the file.
   const std::string zeros(sample.bytes.size(), '\0');
-  holder.Serve(std::make_shared<CompletePieces>(sample.id, sample.manifest, zeros, file.get()));
+  holder.Serve(std::make_shared<WholeMemoryPieces>(sample.id, sample.manifest, zeros, file.get()));
   ScriptedNode reader;
   reader.Fetch(sample.Target());
   reader.Dial(holder.address());
@@ -100,7 +101,7 @@ TEST(AsioNetwork, WrongBytesAreToldAndNeverHeld) {
   std::string wrong = sample.bytes;
   wrong[5 * kPiece + 1] ^= 1;
   ScriptedNode holder;
-  holder.Serve(std::make_shared<CompletePieces>(sample.id, sample.manifest, wrong));
+  holder.Serve(std::make_shared<WholeMemoryPieces>(sample.id, sample.manifest, wrong));
   ScriptedNode reader;
   const auto target = sample.Target();
   reader.Fetch(target);

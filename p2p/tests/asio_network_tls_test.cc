@@ -35,10 +35,10 @@ TEST(AsioNetworkTls, BytesArriveEqual) {
   const UniqueFd file(memfd_create("bytes", MFD_CLOEXEC));
   ASSERT_THAT(WriteAt(file.get(), 0, bytes), IsOk());
   ScriptedNode holder(options);
-  holder.Serve(std::make_shared<CompletePieces>(id, manifest, bytes, file.get()));
+  holder.Serve(std::make_shared<WholeMemoryPieces>(id, manifest, bytes, file.get()));
   ScriptedNode reader(With(fleet.Issue()));
   reader.Fetch(
-      std::make_shared<PartialPieces>(id, manifest, absl::MakeSpan(&copy[0], copy.size())));
+      std::make_shared<PartialMemoryPieces>(id, manifest, absl::MakeSpan(&copy[0], copy.size())));
   reader.Dial(holder.address());
   ASSERT_TRUE(
       reader.Await([&](const auto& told) { return told.pieces.size() == manifest->pieces(); }));
@@ -53,7 +53,7 @@ TEST(AsioNetworkTls, FramesBetweenPiecesDisturbNone) {
   const auto manifest = ManifestOf(bytes, Manifest::kMinPieceBytes);
   const ObjectId id = *ObjectId::Parse("x");
   ScriptedNode holder(With(fleet.Issue()));
-  const auto source = std::make_shared<CompletePieces>(id, manifest, bytes);
+  const auto source = std::make_shared<WholeMemoryPieces>(id, manifest, bytes);
   holder.on_frame = [&](LinkId link, const Frame& frame) {
     if (absl::holds_alternative<OpenFrame>(frame)) {
       holder.network().Send(link, OpenedFrame{1, manifest->Encode(), {}, {}});
@@ -69,7 +69,7 @@ TEST(AsioNetworkTls, FramesBetweenPiecesDisturbNone) {
   };
   ScriptedNode reader(With(fleet.Issue()));
   reader.Fetch(
-      std::make_shared<PartialPieces>(id, manifest, absl::MakeSpan(&copy[0], copy.size())));
+      std::make_shared<PartialMemoryPieces>(id, manifest, absl::MakeSpan(&copy[0], copy.size())));
   reader.Dial(holder.address());
   ASSERT_TRUE(reader.Await([&](const auto& told) {
     return told.pieces.size() == manifest->pieces() && told.frames.size() == 129;

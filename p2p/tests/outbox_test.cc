@@ -78,7 +78,7 @@ class OutboxTest : public ::testing::Test {
 
   const std::string content_ =
       std::string(Manifest::kMinPieceBytes, 'a') + std::string(Manifest::kMinPieceBytes, 'b') + "c";
-  const std::shared_ptr<PieceStore> store_ = std::make_shared<CompletePieces>(
+  const std::shared_ptr<PieceStore> store_ = std::make_shared<WholeMemoryPieces>(
       *ObjectId::Parse("x"), ManifestOf(content_, Manifest::kMinPieceBytes), content_);
   std::vector<Outbox::Sent> sent_;
 };

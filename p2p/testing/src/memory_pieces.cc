@@ -21,25 +21,25 @@ std::shared_ptr<const Manifest> ManifestOf(absl::string_view bytes, uint64_t pie
   return manifest;
 }
 
-CompletePieces::CompletePieces(ObjectId object_id, std::shared_ptr<const Manifest> manifest,
-                               absl::string_view bytes, int fd)
+WholeMemoryPieces::WholeMemoryPieces(ObjectId object_id, std::shared_ptr<const Manifest> manifest,
+                                     absl::string_view bytes, int fd)
     : object_id_(std::move(object_id)), manifest_(std::move(manifest)), bytes_(bytes), fd_(fd) {}
 
-absl::StatusOr<PieceStore::Bytes> CompletePieces::Read(uint32_t piece) {
+absl::StatusOr<PieceStore::Bytes> WholeMemoryPieces::Read(uint32_t piece) {
   const absl::string_view bytes =
       bytes_.substr(manifest_->PieceOffset(piece), manifest_->PieceBytes(piece));
   return Bytes{absl::MakeConstSpan(bytes.data(), bytes.size())};
 }
 
-PieceStore::FileRanges CompletePieces::Files(uint32_t piece) const {
+PieceStore::FileRanges WholeMemoryPieces::Files(uint32_t piece) const {
   if (fd_ < 0) return {};
   return {FileRange{fd_, manifest_->PieceOffset(piece), manifest_->PieceBytes(piece)}};
 }
 
 // Writes either to the piece's own place, which it has claimed, or to scratch memory.
-class PartialPieces::MemoryArrival final : public Arrival {
+class PartialMemoryPieces::MemoryArrival final : public Arrival {
  public:
-  MemoryArrival(PartialPieces& store, uint32_t piece)
+  MemoryArrival(PartialMemoryPieces& store, uint32_t piece)
       : store_(store), piece_(piece), claimed_(store.states_[piece] == PieceState::kMissing) {
     if (claimed_) store.states_[piece] = PieceState::kClaimed;
     if (!claimed_) scratch_.resize(store.Place(piece).size());
@@ -89,7 +89,7 @@ class PartialPieces::MemoryArrival final : public Arrival {
     left_ = absl::MakeSpan(scratch_).subspan(at);
   }
 
-  PartialPieces& store_;
+  PartialMemoryPieces& store_;
   const uint32_t piece_;
   bool claimed_;
   std::vector<char> scratch_;
@@ -98,28 +98,29 @@ class PartialPieces::MemoryArrival final : public Arrival {
   bool fed_ = false;
 };
 
-PartialPieces::PartialPieces(ObjectId object_id, std::shared_ptr<const Manifest> manifest,
-                             absl::Span<char> bytes)
+PartialMemoryPieces::PartialMemoryPieces(ObjectId object_id,
+                                         std::shared_ptr<const Manifest> manifest,
+                                         absl::Span<char> bytes)
     : object_id_(std::move(object_id)),
       manifest_(std::move(manifest)),
       bytes_(bytes),
       states_(manifest_->pieces(), PieceState::kMissing) {}
-PartialPieces::~PartialPieces() = default;
+PartialMemoryPieces::~PartialMemoryPieces() = default;
 
-bool PartialPieces::Held(uint32_t piece) const {
+bool PartialMemoryPieces::Held(uint32_t piece) const {
   return piece < states_.size() && states_[piece] == PieceState::kHeld;
 }
 
-absl::Span<char> PartialPieces::Place(uint32_t piece) const {
+absl::Span<char> PartialMemoryPieces::Place(uint32_t piece) const {
   return bytes_.subspan(manifest_->PieceOffset(piece), manifest_->PieceBytes(piece));
 }
 
-absl::StatusOr<PieceStore::Bytes> PartialPieces::Read(uint32_t piece) {
+absl::StatusOr<PieceStore::Bytes> PartialMemoryPieces::Read(uint32_t piece) {
   if (!Held(piece)) return MakeError(ErrorKind::kInternal, "a piece that is not held");
   return Bytes{Place(piece)};
 }
 
-std::unique_ptr<PieceStore::Arrival> PartialPieces::Receive(uint32_t piece) {
+std::unique_ptr<PieceStore::Arrival> PartialMemoryPieces::Receive(uint32_t piece) {
   if (Held(piece)) return nullptr;
   return std::make_unique<MemoryArrival>(*this, piece);
 }

@@ -18,10 +18,10 @@ std::shared_ptr<const Manifest> ManifestOf(absl::string_view bytes, uint64_t pie
                                            HashKind hash = HashKind::kXxh3);
 
 // All pieces are here. `bytes` outlive it, as does `fd`, a file of the same bytes, if there is one.
-class CompletePieces final : public PieceStore {
+class WholeMemoryPieces final : public PieceStore {
  public:
-  CompletePieces(ObjectId object_id, std::shared_ptr<const Manifest> manifest,
-                 absl::string_view bytes, int fd = -1);
+  WholeMemoryPieces(ObjectId object_id, std::shared_ptr<const Manifest> manifest,
+                    absl::string_view bytes, int fd = -1);
 
   const ObjectId& object_id() const override { return object_id_; }
   const std::shared_ptr<const Manifest>& manifest() const override { return manifest_; }
@@ -39,11 +39,11 @@ class CompletePieces final : public PieceStore {
 };
 
 // Pieces come one by one, into `bytes`, which are as long as the object and outlive it.
-class PartialPieces final : public PieceStore {
+class PartialMemoryPieces final : public PieceStore {
  public:
-  PartialPieces(ObjectId object_id, std::shared_ptr<const Manifest> manifest,
-                absl::Span<char> bytes);
-  ~PartialPieces() override;
+  PartialMemoryPieces(ObjectId object_id, std::shared_ptr<const Manifest> manifest,
+                      absl::Span<char> bytes);
+  ~PartialMemoryPieces() override;
 
   const ObjectId& object_id() const override { return object_id_; }
   const std::shared_ptr<const Manifest>& manifest() const override { return manifest_; }
