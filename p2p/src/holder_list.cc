@@ -82,18 +82,6 @@ void HolderList::Ban(const std::string& address) {
   entry->banned = true;
 }
 
-void HolderList::Forgive() {
-  for (Entry& entry : entries_) {
-    entry.banned = false;
-    entry.failures = 0;
-  }
-}
-
-bool HolderList::banned(const std::string& address) const {
-  return std::any_of(entries_.begin(), entries_.end(),
-                     [&](const Entry& entry) { return entry.banned && entry.address == address; });
-}
-
 bool HolderList::hopeful() const {
   return std::any_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
     return !entry.banned && entry.failures < kUselessAfter;

@@ -44,9 +44,7 @@ class HolderList {
   void Worked(const std::string& address);  // and is in use
   void Drop(const std::string& address);    // has it no more
   void Ban(const std::string& address);
-  void Forgive();  // all bans and failures
 
-  bool banned(const std::string& address) const;
   // Whether there is anybody who is in use or may be tried with some hope.
   bool hopeful() const;
   // Whom a directory need not tell of: banned ones, and those that failed several times.

@@ -53,7 +53,6 @@ class LinkPool {
   void HangUp(LinkId id, const absl::Status& why);
 
   void Tick(Instant now);
-  size_t size() const { return links_.size(); }
 
  private:
   struct Link {

@@ -60,7 +60,6 @@ class Readers {
   double Load(Instant now) const { return uplink_.Load(now); }
   void AddTransfers(const absl::optional<ObjectId>& object_id,
                     std::vector<TransferInfo>& transfers) const;
-  size_t size() const { return readers_.size(); }
 
  private:
   struct Link {

@@ -103,11 +103,6 @@ void SourceSet::LeaveSlow(Source& source) {
   Remove(source, /*close=*/true);
 }
 
-void SourceSet::Leave(Source& source, Instant until) {
-  holders_.Busy(source.address, until);
-  Remove(source, /*close=*/true);
-}
-
 bool SourceSet::OnFrame(Source& source, const Frame& frame) {
   source.since = context_.Now();
   if (const auto* opened = absl::get_if<OpenedFrame>(&frame)) return OnOpened(source, *opened);

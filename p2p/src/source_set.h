@@ -49,7 +49,6 @@ class SourceSet {
   // Leaves a source.
   void Ban(Source& source, absl::string_view why);
   void LeaveSlow(Source& source);
-  void Leave(Source& source, Instant until);
 
   const std::vector<std::unique_ptr<Source>>& sources() const { return sources_; }
   size_t open() const;

@@ -50,7 +50,8 @@ class TransferNetwork {
   virtual void SendPiece(LinkId link, uint32_t channel, uint32_t piece,
                          std::shared_ptr<PieceStore> store) = 0;
   // Pieces that arrive on this channel go into `store`, if it wants them (PieceStore::Receive);
-  // OnPiece follows for each, verified or not.
+  // OnPiece follows for each, verified or not. Pieces that came before, unasked behind OPENED, best
+  // wait for this; where they are thrown away (kUnwanted), they are asked for.
   virtual void ReceiveInto(LinkId link, uint32_t channel, std::shared_ptr<PieceStore> store) = 0;
 };
 
@@ -91,7 +92,7 @@ class LocalObjects {
   // (PieceStore::held).
   virtual void Create(const ObjectId& object_id, std::shared_ptr<const Manifest> manifest,
                       Done<absl::StatusOr<std::shared_ptr<PieceStore>>> done) = 0;
-  // All pieces are there.
+  // All pieces are there. The store goes on serving those who read from it.
   virtual void Seal(std::shared_ptr<PieceStore> store, Done<absl::Status> done) = 0;
   // A download ended without its object. What is verified may be kept for a while.
   virtual void Abandon(std::shared_ptr<PieceStore> store) = 0;
@@ -206,7 +207,7 @@ class TransferEngine final : public TransferEvents {
   void Tick() override;
   Instant NextTick() const override;
 
-  // Serves nobody new and fails what is fetched, `unavailable`. DrainUploads tells whether what was
+  // Serves nobody new and fails what is fetched, `unavailable`. Drained tells whether what was
   // asked has been sent.
   void ShutDown();
   bool Drained() const;
