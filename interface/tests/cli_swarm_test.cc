@@ -183,7 +183,7 @@ TEST(FleetToken, WhoHasNoneIsRefused) {
   std::ofstream(dir / "token") << "secret";
   StartedNode tracker({"tracker", "--listen", "127.0.0.1:0", "--token-file", dir / "token"});
   const Flags ask = {"members", "--tracker", tracker.Address()};
-  EXPECT_NE(RunPackice(ask).exit_code, 0);
+  EXPECT_EQ(RunPackice(ask).exit_code, 6) << RunPackice(ask).err;
   Flags with = ask;
   with.insert(with.end(), {"--token-file", dir / "token"});
   EXPECT_EQ(RunPackice(with).exit_code, 0) << RunPackice(with).err;

@@ -31,7 +31,8 @@ TEST(UsageTest, HelpHasExamplesAndTheExitCodes) {
   EXPECT_THAT(help.out, HasSubstr("packice serve --impl mem"));
   EXPECT_THAT(help.out, ContainsRegex("124 +timeout"));
   for (const char* command :
-       {"serve", "put", "get", "stat", "ls", "rm", "stats", "bench", "simulate", "completion"}) {
+       {"serve", "put", "get", "stat", "ls", "rm", "stats", "bench", "simulate", "tracker",
+        "members", "locate", "peers", "prefetch", "simulate-swarm", "completion"}) {
     const Outcome one = RunPackice({command, "--help"});
     EXPECT_EQ(one.exit_code, 0);
     EXPECT_THAT(one.out, HasSubstr("Example"));
@@ -49,9 +50,8 @@ TEST(UsageTest, CompletionKnowsEveryCommand) {
   EXPECT_THAT(script.out, HasSubstr("complete -F _packice packice"));
   EXPECT_THAT(
       script.out,
-      HasSubstr(
-          "serve put get stat ls stats history events record rm mv cp fsck bench simulate version "
-          "completion"));
+      HasSubstr("serve put get stat ls stats history events record rm mv cp fsck bench simulate "
+                "simulate-swarm tracker members locate peers prefetch version completion"));
   EXPECT_THAT(script.out, ContainsRegex("get\\) flags='[^']*--prefix[^']*' ids=1"));
 }
 

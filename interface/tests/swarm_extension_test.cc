@@ -217,7 +217,7 @@ TEST(DownloadLine, SaysHowFarAndFromWhere) {
   state.bytes_done = 1 << 20;
   state.sources = 3;
   state.rate = 1 << 20;
-  EXPECT_EQ(FormatDownload(state, 100),
+  EXPECT_EQ(FormatDownload(state, 120),
             "copying  25% [==========                              ] 1.0 MiB of 4.0 MiB  1.0 MiB/s "
             "from 3 nodes  0:03 left");
   state.from_origin = true;

@@ -8,8 +8,6 @@ namespace {
 
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(100);
 constexpr absl::Duration kLastRetry = absl::Seconds(5);
-// Of an interval: so that a tracker that comes back is told within one.
-constexpr double kMostOfInterval = 0.25;
 // After a tracker had no room for some of the holdings.
 constexpr int kIntervalsUntilFullAgain = 4;
 // What a holding takes in a message beside its id and digest.
@@ -162,8 +160,9 @@ void Announcer::Failed(size_t tracker, Instant now) {
   outbox.changed_under_way.clear();
   const uint32_t doublings = std::min(outbox.failures, 10u);
   ++outbox.failures;
-  const absl::Duration most = std::min(kLastRetry, kMostOfInterval * outbox.interval);
-  const absl::Duration wait = std::min(kFirstRetry * (1 << doublings), most);
+  // A tracker that comes back is told all within an interval.
+  const absl::Duration last = std::min(kLastRetry, outbox.interval / 3);
+  const absl::Duration wait = std::min(kFirstRetry * (1 << doublings), last);
   outbox.due = now + wait * (0.5 + 0.5 * Chance());
 }
 

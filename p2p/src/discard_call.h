@@ -38,6 +38,7 @@ class DiscardCall final : public LinkPool::User {
                       : MakeError(discarded->kind, absl::StrCat(holder_, " did not discard it")));
     return true;
   }
+  void OnPieceBegins(uint32_t) override {}
   void OnPiece(uint32_t, TransferEngine::PieceResult) override {}
   void OnLost(const absl::Status& why) override {
     End(MakeError(ErrorKind::kUnavailable,

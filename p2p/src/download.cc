@@ -88,6 +88,22 @@ void Download::TakeFromComplete(uint32_t piece) {
   }
 }
 
+void Download::OnPieceBegins(Source& source, uint32_t piece) {
+  for (Source::Request& request : source.requests) {
+    if (request.piece != piece || request.arriving) continue;
+    request.arriving = true;
+    picker_.Arriving(piece, true);
+  }
+  WithdrawElsewhere(source, piece);
+}
+
+void Download::WithdrawElsewhere(const Source& source, uint32_t piece) {
+  for (const auto& other : set_.sources()) {
+    if (other.get() == &source) continue;
+    if (Withdraw(*other, piece, /*tell=*/true)) Fill(*other);
+  }
+}
+
 bool Download::OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result) {
   const Manifest& manifest = *store_->manifest();
   if (piece >= manifest.pieces()) return false;
@@ -106,14 +122,12 @@ bool Download::OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResu
     source.rate.Add(static_cast<double>(bytes), now);
     rate_.Add(static_cast<double>(bytes), now);
     context_.counters.received_bytes += bytes;
-    for (const auto& other : set_.sources()) {
-      if (picker_.askings(piece) == 0) break;
-      if (Withdraw(*other, piece, /*tell=*/true)) Fill(*other);
-    }
+    WithdrawElsewhere(source, piece);
   } else {
     context_.counters.wasted_bytes += bytes;
   }
   Fill(source);
+  FillAll();
   return fresh;
 }
 
@@ -161,7 +175,8 @@ absl::optional<uint32_t> Download::Pick(const Source& source) {
   if (last_resort && source.requests.empty()) {
     if (absl::optional<uint32_t> piece = picker_.PickFresh(source.pieces(), false)) return piece;
   }
-  if (picker_.fresh() > 0) return absl::nullopt;
+  // A source that has nothing to do may be quicker than who was asked first; and at the end.
+  if (picker_.fresh() > 0 && !source.requests.empty()) return absl::nullopt;
   return picker_.PickAgain(source.pieces(), kMaxAskings, [&](uint32_t piece) {
     return std::any_of(source.requests.begin(), source.requests.end(),
                        [&](const Source::Request& request) { return request.piece == piece; });
@@ -193,6 +208,7 @@ bool Download::Withdraw(Source& source, uint32_t piece, bool tell) {
       std::find_if(source.requests.begin(), source.requests.end(),
                    [&](const Source::Request& request) { return request.piece == piece; });
   if (it == source.requests.end()) return false;
+  if (it->arriving) picker_.Arriving(piece, false);
   source.requests.erase(it);
   picker_.Unasked(piece);
   if (tell) pool_.Send(source.channel, CancelFrame{source.channel.number, {piece}});

@@ -36,6 +36,8 @@ class Download {
   bool Add(Source& source, const std::vector<bool>& held);
   void Remove(Source& source);
   bool OnHave(Source& source, const std::vector<uint32_t>& pieces);
+  // It is on its way: nobody else need send it.
+  void OnPieceBegins(Source& source, uint32_t piece);
   // Whether it is a piece that was not here before.
   bool OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result);
   void Tick(Instant now);
@@ -51,6 +53,7 @@ class Download {
   void Flush(Source& source);
   // Takes the request back, if there is one; tells the source where it should know.
   bool Withdraw(Source& source, uint32_t piece, bool tell);
+  void WithdrawElsewhere(const Source& source, uint32_t piece);
   void LearnWindow(Source& source, absl::Duration latency);
   void TakeFromComplete(uint32_t piece);
 

@@ -10,16 +10,11 @@
 namespace packice {
 namespace {
 
-constexpr absl::Duration kBeat = absl::Milliseconds(100);  // of Tick, while something is fetched
 constexpr absl::Duration kFirstLocateInterval = absl::Milliseconds(250);
-constexpr absl::Duration kLastLocateInterval = absl::Seconds(10);
-constexpr int kMaxFruitless = 4;
 constexpr absl::Duration kSlow = absl::Seconds(2);  // without a piece
 constexpr absl::Duration kAnnounceInterval = absl::Seconds(5);
 // How long a small object is asked of one holder alone.
 constexpr absl::Duration kHedge = absl::Milliseconds(250);
-// A directory that knows nothing yet is not asked more often.
-constexpr absl::Duration kMinRetry = absl::Milliseconds(10);
 
 }  // namespace
 
@@ -64,13 +59,13 @@ void Fetch::Tick(Instant now) {
   if (phase_ == Phase::kEnded || phase_ == Phase::kQueued) return;
   context_->WakeBy(now + kBeat);
   if (phase_ == Phase::kOrigin || phase_ == Phase::kSealing) return;
-  if (now - started_at_ >= kHedge) sources_.SetLimit(context_->options.max_sources);
+  if (now - started_at_ >= kHedge && !crowd_) sources_.SetLimit(context_->options.max_sources);
   if (phase_ != Phase::kLocating) sources_.Tick(now);
   if (phase_ == Phase::kDownloading) download_->Tick(now);
   if (now >= announce_at_) Announce();
   if (now >= locate_at_ && !locating_) {
     const bool slow = download_ == nullptr || now - download_->last_piece() >= kSlow;
-    if (slow || sources_.open() < context_->options.min_sources) {
+    if (slow || crowd_ || sources_.open() < context_->options.min_sources) {
       Locate();
     } else {
       LocateBy(now + locate_interval_);
@@ -107,110 +102,6 @@ void Fetch::OnHeld() {
 void Fetch::Hint(const std::string& address) {
   sources_.Learn(address, /*near=*/false);
   if (phase_ >= Phase::kConnecting && phase_ <= Phase::kDownloading) sources_.Seek();
-}
-
-void Fetch::Locate() {
-  locating_ = true;
-  locate_at_ = absl::InfiniteDuration();
-  LocateRequest request;
-  request.object_id = object_id_;
-  request.exclude = sources_.holders().Useless();
-  if (request.exclude.size() > LocateRequest::kLimit) request.exclude.resize(LocateRequest::kLimit);
-  request.has_origin = context_->origin != nullptr;
-  context_->directory.Locate(std::move(request),
-                             [weak = weak_from_this()](absl::StatusOr<Location> location) {
-                               const std::shared_ptr<Fetch> self = weak.lock();
-                               if (self == nullptr || self->phase_ == Phase::kEnded) return;
-                               const CallScope scope(self->context_);
-                               self->locating_ = false;
-                               self->OnLocation(std::move(location));
-                             });
-}
-
-void Fetch::OnLocation(absl::StatusOr<Location> location) {
-  if (phase_ == Phase::kOrigin || phase_ == Phase::kSealing) return;
-  const Instant now = context_->Now();
-  context_->WakeBy(now + kBeat);
-  LocateBy(now + locate_interval_ * (0.75 + 0.5 * context_->random.Fraction()));
-  locate_interval_ = std::min(locate_interval_ * 2, kLastLocateInterval);
-  if (!location.ok()) {
-    OnUnlocated(location.status());
-  } else if (location->digest.empty() || OnlyHere(*location)) {
-    OnNobody(*location);
-  } else {
-    OnHolders(*location);
-  }
-}
-
-// This node itself was the holder, just now, or is.
-bool Fetch::OnlyHere(const Location& location) const {
-  return phase_ == Phase::kLocating && location.holders.empty() && sources_.sources().empty() &&
-         sources_.holders().Useless().empty();
-}
-
-void Fetch::OnUnlocated(absl::Status why) {
-  // What is known of the object goes on without the directory.
-  if (!digest_.empty()) return;
-  if (++fruitless_ >= kMaxFruitless) End(std::move(why));
-}
-
-void Fetch::OnNobody(const Location& location) {
-  if (!digest_.empty() && (sources_.ever_open() || sources_.holders().hopeful())) return;
-  if (location.origin_grant && context_->origin != nullptr) {
-    StartOrigin();
-  } else if (location.retry_after) {
-    locate_at_ = context_->Now() + std::max(*location.retry_after, kMinRetry);
-    context_->WakeBy(locate_at_);
-  } else {
-    End(MakeError(ErrorKind::kNotFound,
-                  absl::StrCat("no node that can be asked has ", object_id_.ToQuoted())));
-  }
-}
-
-void Fetch::OnHolders(const Location& location) {
-  if (digest_.empty() || (download_ == nullptr && !sources_.ever_open())) {
-    digest_ = location.digest;
-    size_ = location.size;
-  }
-  if (location.digest != digest_) return;  // another content: not the one that is downloaded
-  if (phase_ == Phase::kLocating) {
-    phase_ = Phase::kConnecting;
-    started_at_ = context_->Now();
-    told_started_ = true;
-    ++context_->counters.downloads_started;
-    Publish(EventKind::kDownloadStarted, "");
-    sources_.SetLimit(size_ <= context_->options.eager_bytes ? 1 : context_->options.max_sources);
-  }
-  for (const Holder& holder : location.holders) {
-    const bool near = !holder.zone.empty() && holder.zone == context_->options.zone;
-    sources_.Learn(holder.address, near);
-  }
-  sources_.Seek();
-  if (!sources_.sources().empty() || sources_.holders().hopeful()) {
-    fruitless_ = 0;
-  } else if (sources_.bans() > 0 || ++fruitless_ >= kMaxFruitless) {
-    End(OutOfHolders());
-  }
-}
-
-void Fetch::LocateBy(Instant at) {
-  locate_at_ = std::min(at, locate_at_ <= context_->Now() ? at : locate_at_);
-  context_->WakeBy(locate_at_);
-}
-
-void Fetch::StartOrigin() {
-  phase_ = Phase::kOrigin;
-  context_->origin->Copy(object_id_, [weak = weak_from_this()](absl::Status copied) {
-    const std::shared_ptr<Fetch> self = weak.lock();
-    if (self == nullptr || self->phase_ == Phase::kEnded) return;
-    const CallScope scope(self->context_);
-    if (copied.ok()) {
-      ++self->context_->counters.origin_copies;
-    } else {
-      self->context_->directory.Report(self->object_id_, "", HolderFault::kOrigin);
-    }
-    self->End(std::move(copied));
-  });
 }
 
 OpenFrame Fetch::OpenRequest() const {
@@ -296,6 +187,10 @@ bool Fetch::OnHave(Source& source, const HaveFrame& have) {
     }
   }
   return true;
+}
+
+void Fetch::OnPieceBegins(Source& source, uint32_t piece) {
+  if (download_ != nullptr && source.in_download) download_->OnPieceBegins(source, piece);
 }
 
 void Fetch::OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result) {

@@ -47,10 +47,13 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
   OpenFrame OpenRequest() const override;
   bool OnOpened(Source& source, const OpenedFrame& opened) override;
   bool OnHave(Source& source, const HaveFrame& have) override;
+  void OnPieceBegins(Source& source, uint32_t piece) override;
   void OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result) override;
   void OnGone(Source& source) override;
 
  private:
+  static constexpr absl::Duration kBeat = absl::Milliseconds(100);  // of Tick
+
   enum class Phase {
     kQueued,
     kLocating,
@@ -102,6 +105,7 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
   std::vector<std::pair<Source*, std::vector<bool>>> early_;
   std::unique_ptr<Download> download_;
 
+  bool crowd_ = false;  // few holders were known when it began
   bool locating_ = false;
   Instant locate_at_ = absl::InfiniteDuration();
   absl::Duration locate_interval_;

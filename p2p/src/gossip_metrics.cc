@@ -7,8 +7,9 @@
 namespace packice {
 namespace {
 
+// A value keeps all its digits.
 void Append(std::string& text, absl::string_view name, absl::string_view type,
-            absl::string_view help, double value) {
+            absl::string_view help, const absl::AlphaNum& value) {
   absl::StrAppend(&text, "# HELP packice_gossip_", name, " ", help, "\n# TYPE packice_gossip_",
                   name, " ", type, "\npackice_gossip_", name, " ", value, "\n");
 }
@@ -32,11 +33,10 @@ std::string GossipMember::MetricsText() const {
     absl::StrAppend(&text, "packice_gossip_members{state=\"", state, "\"} ", count, "\n");
   }
   const auto counter = [&](absl::string_view name, absl::string_view help, uint64_t value) {
-    Append(text, name, "counter", help, static_cast<double>(value));
+    Append(text, name, "counter", help, value);
   };
-  const auto gauge = [&](absl::string_view name, absl::string_view help, double value) {
-    Append(text, name, "gauge", help, value);
-  };
+  const auto gauge = [&](absl::string_view name, absl::string_view help,
+                         const absl::AlphaNum& value) { Append(text, name, "gauge", help, value); };
   counter("sent_bytes_total", "Bytes of envelopes sent.", counters.sent_bytes);
   counter("received_bytes_total", "Bytes of envelopes received.", counters.received_bytes);
   counter("probes_total", "Members that were asked whether they are there.", counters.probes);
@@ -47,10 +47,9 @@ std::string GossipMember::MetricsText() const {
   counter("hints_total", "Members asked for an object because they might hold it.", counters.hints);
   counter("false_hints_total", "Of these, held it not.", counters.false_hints);
   counter("pulled_bytes_total", "Bytes of filters pulled from members.", figures.pulled_bytes);
-  gauge("objects", "Objects that this node tells of.", static_cast<double>(figures.objects));
-  gauge("filter_bytes", "Size of the own filter.", static_cast<double>(figures.filter_bytes));
-  gauge("member_filter_bytes", "Size of the filters of others here.",
-        static_cast<double>(figures.member_filter_bytes));
+  gauge("objects", "Objects that this node tells of.", figures.objects);
+  gauge("filter_bytes", "Size of the own filter.", figures.filter_bytes);
+  gauge("member_filter_bytes", "Size of the filters of others here.", figures.member_filter_bytes);
   gauge("filter_false_positive_rate", "How often the own filter says yes for nothing.",
         figures.false_positive_rate);
   return text;

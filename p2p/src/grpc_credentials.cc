@@ -1,11 +1,12 @@
 #include "grpc_credentials.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <openssl/crypto.h>
 
 #include <fstream>
 #include <sstream>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "packice/core/error.h"
 
@@ -32,7 +33,11 @@ absl::StatusOr<grpc::SslServerCredentialsOptions::PemKeyCertPair> ReadPair(const
 }
 
 bool IsLoopback(absl::string_view host) {
-  return host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
+  in_addr address;
+  if (inet_pton(AF_INET, std::string(host).c_str(), &address) == 1) {
+    return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+  }
+  return host == "localhost" || host == "[::1]";
 }
 
 }  // namespace

@@ -85,6 +85,13 @@ void LinkPool::OnFrame(LinkId id, uint32_t channel, const Frame& frame) {
   }
 }
 
+void LinkPool::OnPieceBegins(LinkId id, uint32_t channel, uint32_t piece) {
+  const auto it = links_.find(id);
+  if (it == links_.end()) return;
+  const auto user = it->second->users.find(channel);
+  if (user != it->second->users.end()) user->second->OnPieceBegins(piece);
+}
+
 void LinkPool::OnPiece(LinkId id, uint32_t channel, uint32_t piece,
                        TransferEngine::PieceResult result) {
   const auto it = links_.find(id);

@@ -24,6 +24,7 @@ class LinkPool {
     virtual ~User() = default;
     // False: this is not what the protocol allows, and the link is hung up.
     virtual bool OnFrame(const Frame& frame) = 0;
+    virtual void OnPieceBegins(uint32_t piece) = 0;
     virtual void OnPiece(uint32_t piece, TransferEngine::PieceResult result) = 0;
     // The link is down. The channel is over.
     virtual void OnLost(const absl::Status& why) = 0;
@@ -46,6 +47,7 @@ class LinkPool {
   void OnUp(LinkId id);
   void OnDown(LinkId id, const absl::Status& why);
   void OnFrame(LinkId id, uint32_t channel, const Frame& frame);
+  void OnPieceBegins(LinkId id, uint32_t channel, uint32_t piece);
   void OnPiece(LinkId id, uint32_t channel, uint32_t piece, TransferEngine::PieceResult result);
   // The other side does not keep to the protocol.
   void HangUp(LinkId id, const absl::Status& why);

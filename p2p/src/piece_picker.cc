@@ -7,7 +7,8 @@ PiecePicker::PiecePicker(uint32_t pieces, RandomStream& random)
       missing_(PieceSet::All(pieces)),
       fresh_(missing_),
       seen_(pieces),
-      askings_(pieces) {}
+      askings_(pieces),
+      arriving_(pieces) {}
 
 void PiecePicker::Asked(uint32_t piece) {
   ++askings_[piece];
@@ -16,6 +17,10 @@ void PiecePicker::Asked(uint32_t piece) {
 
 void PiecePicker::Unasked(uint32_t piece) {
   if (--askings_[piece] == 0 && Missing(piece)) fresh_.Insert(piece);
+}
+
+void PiecePicker::Arriving(uint32_t piece, bool arriving) {
+  arriving ? ++arriving_[piece] : --arriving_[piece];
 }
 
 void PiecePicker::Got(uint32_t piece) {

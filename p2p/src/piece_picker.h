@@ -32,6 +32,9 @@ class PiecePicker {
   void Unasked(uint32_t piece);
   uint32_t askings(uint32_t piece) const { return askings_[piece]; }
 
+  // Whether somebody is just sending it.
+  void Arriving(uint32_t piece, bool arriving);
+
   void Got(uint32_t piece);
   bool Missing(uint32_t piece) const { return missing_.Has(piece); }
   uint32_t missing() const { return missing_.count(); }
@@ -55,6 +58,7 @@ class PiecePicker {
   PieceSet fresh_;
   std::vector<uint16_t> seen_;
   std::vector<uint8_t> askings_;
+  std::vector<uint8_t> arriving_;
 };
 
 template <typename Skip>
@@ -67,7 +71,7 @@ absl::optional<uint32_t> PiecePicker::PickAgain(const PieceSet* has, uint32_t ma
     for (; bits != 0; bits &= bits - 1) {
       const auto piece =
           static_cast<uint32_t>(64 * w) + static_cast<uint32_t>(__builtin_ctzll(bits));
-      if (askings_[piece] >= max_askings || skip(piece)) continue;
+      if (askings_[piece] >= max_askings || arriving_[piece] != 0 || skip(piece)) continue;
       if (best && askings_[piece] > askings_[*best]) continue;
       if (!best || askings_[piece] < askings_[*best]) equals = 0;
       if (random_.Below(++equals) == 0) best = piece;

@@ -18,15 +18,16 @@ constexpr size_t kMaxAddress = 255;
 
 void ServedObject::NoteAsker(const std::string& address, RandomStream& random) {
   if (address.empty() || std::find(askers.begin(), askers.end(), address) != askers.end()) return;
+  ++asked;
   if (askers.size() < kAskers) {
     askers.push_back(address);
-  } else {
+  } else if (random.Below(std::min(asked, kMemory)) < kAskers) {
     askers[random.Below(kAskers)] = address;
   }
 }
 
 Readers::Readers(std::shared_ptr<EngineContext> context, Fetches& fetches)
-    : context_(std::move(context)), fetches_(fetches) {}
+    : context_(std::move(context)), fetches_(fetches), queue_(context_->random) {}
 
 void Readers::OnAccepted(LinkId link, const std::string& peer) { links_[link] = Link{peer, {}}; }
 
@@ -118,6 +119,7 @@ void Readers::Answer(ReaderChannel& reader) {
   context_->network.Send(reader.link, std::move(opened));
   reader.open = true;
   reader.last_asked = context_->Now();
+  context_->WakeBy(reader.last_asked + kBeat);
   ++context_->counters.opens_served;
   queue_.AddReader(served.key, reader.key);
   if (whole && reader.eager_bytes > 0 && manifest.size() <= reader.eager_bytes) {

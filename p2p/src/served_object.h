@@ -41,9 +41,12 @@ struct ServedObject {
     kWhole,
   };
 
-  static constexpr size_t kAskers = 48;
+  static constexpr uint64_t kAskers = 64;
+  static constexpr uint64_t kMemory = 4096;
 
-  // Who asked last, for others to turn to.
+  // For others to turn to: any of the last kMemory that asked is as likely to be remembered as any
+  // other. If it were the very last, a crowd that comes at once would be a chain of neighbours, and
+  // a piece would go along it step by step.
   void NoteAsker(const std::string& address, RandomStream& random);
 
   uint64_t key;
@@ -53,6 +56,7 @@ struct ServedObject {
   ContentDigest digest;
   std::vector<ReaderChannel*> readers;
   std::vector<std::string> askers;
+  uint64_t asked = 0;
   Instant told_at = absl::ZeroDuration();  // the last HAVE
   bool news = false;                       // there is some to tell
 };

@@ -121,6 +121,10 @@ void SimNetwork::Arrive(uint64_t id, uint32_t channel, uint32_t piece, bool wron
   Link* const link = links_[id].get();
   if (link == nullptr || !link->alive[0] || !link->alive[1]) return;
   SimNode& reader = *link->ends[0];
+  if (ChannelOf(*link, channel).store != nullptr) {
+    reader.Tell([&](TransferEngine& engine) { engine.OnPieceBegins(LinkId{id}, channel, piece); });
+    if (links_[id] == nullptr || !link->alive[0]) return;
+  }
   const int64_t takes = TimeOf(world_.manifest->PieceBytes(piece), reader.down_rate());
   reader.down_free = std::max(reader.down_free, world_.queue.nanoseconds()) + takes;
   world_.queue.At(std::max(reader.down_free, last_byte),
@@ -163,7 +167,23 @@ void SimNetwork::ReceiveInto(SimNode&, LinkId id, uint32_t number,
   }
 }
 
+void SimNetwork::CheckTold(const SimNode& from, const Frame& frame) {
+  if (from.role() != SimNode::Role::kHonest) return;
+  std::vector<uint32_t> told;
+  if (const auto* have = absl::get_if<HaveFrame>(&frame)) told = have->pieces;
+  if (const auto* opened = absl::get_if<OpenedFrame>(&frame)) {
+    for (uint32_t piece = 0; piece < opened->held.size(); ++piece) {
+      if (opened->held[piece]) told.push_back(piece);
+    }
+  }
+  for (uint32_t piece : told) {
+    if (from.Verified(piece)) continue;
+    world_.Violation(absl::StrCat(from.address(), " tells of what it has not verified"));
+  }
+}
+
 void SimNetwork::CheckFrame(Link& link, SimNode& from, const Frame& frame) {
+  CheckTold(from, frame);
   if (const auto* request = absl::get_if<RequestFrame>(&frame)) {
     std::vector<uint32_t>& asked = ChannelOf(link, request->channel).asked;
     asked.insert(asked.end(), request->pieces.begin(), request->pieces.end());

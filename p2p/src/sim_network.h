@@ -53,6 +53,7 @@ class SimNetwork {
 
   static int EndOf(const Link& link, const SimNode& node) { return &node == link.ends[1]; }
   Channel& ChannelOf(Link& link, uint32_t number);
+  void CheckTold(const SimNode& from, const Frame& frame);
   void CheckFrame(Link& link, SimNode& from, const Frame& frame);
   void Deliver(uint64_t id, int end, const Frame& frame);
   void Arrive(uint64_t id, uint32_t channel, uint32_t piece, bool wrong, int64_t last_byte);

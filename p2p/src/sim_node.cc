@@ -63,6 +63,12 @@ void SimNode::Crash() {
   });
 }
 
+bool SimNode::Verified(uint32_t piece) const {
+  if (sealed_) return true;
+  const std::shared_ptr<PieceStore> store = created_.lock();
+  return store != nullptr && store->Held(piece);
+}
+
 void SimNode::HaveAll() {
   if (role_ == Role::kHonest) sealed_ = true;
   Holding holding;
@@ -159,7 +165,9 @@ void SimNode::Create(const ObjectId&, std::shared_ptr<const Manifest> manifest,
     if (sealed_) return std::move(done)(MakeError(ErrorKind::kAlreadyExists, "is here"));
     if (creating_) return std::move(done)(MakeError(ErrorKind::kBusy, "is being created"));
     creating_ = true;
-    std::move(done)(NewStore(kept_));
+    std::shared_ptr<PieceStore> store = NewStore(kept_);
+    created_ = store;
+    std::move(done)(std::move(store));
   });
 }
 

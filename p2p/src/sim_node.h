@@ -29,6 +29,8 @@ class SimNode final : public TransferNetwork, public LocalObjects {
   Role role() const { return role_; }
   bool running() const { return engine_ != nullptr; }
   bool sealed() const { return sealed_; }
+  // Whether it is here and was found right.
+  bool Verified(uint32_t piece) const;
   absl::Duration completed_at() const { return completed_at_; }
   uint64_t failed_fetches() const { return failed_fetches_; }
   uint64_t wasted_bytes() const { return wasted_bytes_ + counters().wasted_bytes; }
@@ -95,6 +97,7 @@ class SimNode final : public TransferNetwork, public LocalObjects {
   bool wants_ = false;
   bool sealed_ = false;
   bool creating_ = false;
+  std::weak_ptr<PieceStore> created_;
   PieceSet kept_;  // verified before a download was cut off
   absl::Duration completed_at_ = absl::InfiniteDuration();
   uint64_t failed_fetches_ = 0;

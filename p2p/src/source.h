@@ -19,11 +19,13 @@ struct Source final : LinkPool::User {
   struct Request {
     uint32_t piece;
     Instant asked_at;
+    bool arriving = false;  // its first bytes are here
   };
 
   Source(SourceSet& a_set, std::string an_address) : set(a_set), address(std::move(an_address)) {}
 
   bool OnFrame(const Frame& frame) override;
+  void OnPieceBegins(uint32_t piece) override;
   void OnPiece(uint32_t piece, TransferEngine::PieceResult result) override;
   void OnLost(const absl::Status& why) override;
 

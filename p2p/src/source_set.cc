@@ -17,6 +17,7 @@ constexpr size_t kMaxAlternatives = 64;
 }  // namespace
 
 bool Source::OnFrame(const Frame& frame) { return set.OnFrame(*this, frame); }
+void Source::OnPieceBegins(uint32_t piece) { set.OnPieceBegins(*this, piece); }
 void Source::OnPiece(uint32_t piece, TransferEngine::PieceResult result) {
   set.OnPiece(*this, piece, result);
 }

@@ -27,6 +27,7 @@ class SourceSet {
     // These two: false where the protocol is broken.
     virtual bool OnOpened(Source& source, const OpenedFrame& opened) = 0;
     virtual bool OnHave(Source& source, const HaveFrame& have) = 0;
+    virtual void OnPieceBegins(Source& source, uint32_t piece) = 0;
     virtual void OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result) = 0;
     // It is no longer in the set; whoever owed something owes it no more.
     virtual void OnGone(Source& source) = 0;
@@ -59,6 +60,7 @@ class SourceSet {
 
   // From Source.
   bool OnFrame(Source& source, const Frame& frame);
+  void OnPieceBegins(Source& source, uint32_t piece) { reader_.OnPieceBegins(source, piece); }
   void OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result);
   void OnLost(Source& source);
 

@@ -24,6 +24,10 @@ TrackerTable::TrackerTable(TrackerTableOptions options)
       faults_(options.interval),
       grants_(options.origin_grants, options.origin_grant) {}
 
+TrackerTable::~TrackerTable() {
+  for (TrackerContent* content : contents_) TrackerContent::Delete()(content);
+}
+
 absl::StatusOr<AnnounceResponse> TrackerTable::Announce(const AnnounceRequest& request,
                                                         Instant now) {
   if (absl::Status status = Check(request); !status.ok()) return status;

@@ -62,6 +62,9 @@ class TrackerTable {
   };
 
   explicit TrackerTable(TrackerTableOptions options);
+  ~TrackerTable();
+  TrackerTable(const TrackerTable&) = delete;
+  TrackerTable& operator=(const TrackerTable&) = delete;
 
   // `invalid_argument` for a message that breaks the protocol: nothing of it is taken. `capacity`
   // where there are too many nodes.
@@ -153,7 +156,7 @@ class TrackerTable {
   absl::btree_set<std::pair<Instant, Slot>> silence_;  // of living nodes, since when
   std::deque<Slot> to_sweep_;
 
-  Contents contents_;
+  Contents contents_;  // owned
   uint64_t holdings_ = 0;
   absl::btree_set<Expiry> expiries_;
   FaultBook faults_;

@@ -231,6 +231,11 @@ void TransferEngine::OnPieceSent(LinkId link, uint32_t channel, uint32_t piece) 
   impl_->readers().OnPieceSent(link, channel, piece);
 }
 
+void TransferEngine::OnPieceBegins(LinkId link, uint32_t channel, uint32_t piece) {
+  const CallScope scope(impl_->context());
+  impl_->pool().OnPieceBegins(link, channel, piece);
+}
+
 void TransferEngine::Tick() {
   const CallScope scope(impl_->context());
   impl_->Tick();

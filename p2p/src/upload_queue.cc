@@ -73,14 +73,18 @@ absl::optional<UploadQueue::Choice> UploadQueue::Next() {
 }
 
 absl::optional<UploadQueue::Choice> UploadQueue::NextOf(Object& object) {
+  using Cost = std::pair<uint32_t, uint64_t>;
   Reader* best = nullptr;
   size_t best_at = 0;
+  Cost least;
+  uint64_t equals = 0;
   for (Reader& reader : object.readers) {
     for (size_t at = 0; at < reader.waiting.size(); ++at) {
-      const auto cost = [&](const Reader& of, size_t index) {
-        return std::make_pair(object.sent[of.waiting[index]], of.got);
-      };
-      if (best != nullptr && cost(reader, at) >= cost(*best, best_at)) continue;
+      const Cost cost(object.sent[reader.waiting[at]], reader.got);
+      if (best != nullptr && cost > least) continue;
+      if (best == nullptr || cost < least) equals = 0;
+      least = cost;
+      if (random_.Below(++equals) != 0) continue;
       best = &reader;
       best_at = at;
     }

@@ -13,6 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/types/optional.h"
+#include "random_stream.h"
 
 namespace packice {
 
@@ -28,6 +29,9 @@ class UploadQueue {
     ReaderKey reader;
     uint32_t piece;
   };
+
+  // `random` outlives the queue.
+  explicit UploadQueue(RandomStream& random) : random_(random) {}
 
   void AddObject(ObjectKey object, uint32_t pieces);
   // With its readers.
@@ -62,6 +66,7 @@ class UploadQueue {
   Reader* FindReader(ReaderKey reader);
   absl::optional<Choice> NextOf(Object& object);
 
+  RandomStream& random_;
   std::vector<Object> objects_;
   size_t turn_ = 0;
   absl::flat_hash_map<ReaderKey, ObjectKey> object_of_;

@@ -26,6 +26,7 @@ class TrackerFleet : public DirectoryFleet {
     options.address = absl::StrCat("10.0.0.", directories_.size() + 1, ":7701");
     options.zone = zone;
     options.batch_delay = absl::Milliseconds(1);
+    options.call_timeout = absl::Seconds(20);
     directories_.push_back(Join(options));
     // A node has a voice once the trackers know it.
     EXPECT_THAT(directories_.back()->Flush(absl::Seconds(20)), IsOk());

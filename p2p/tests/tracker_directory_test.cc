@@ -66,6 +66,7 @@ class TrackerDirectoryTest : public testing::Test {
     options.trackers = std::move(trackers);
     options.address = address;
     options.batch_delay = absl::Milliseconds(1);
+    options.call_timeout = absl::Seconds(10);
     return options;
   }
   static absl::StatusOr<Location> Locate(Directory& directory, absl::string_view id,

@@ -25,7 +25,8 @@ class UploadQueueTest : public ::testing::Test {
   static constexpr uint64_t kObject = 1;
   static constexpr uint64_t kAnn = 10;
   static constexpr uint64_t kBob = 11;
-  UploadQueue queue_;
+  RandomStream random_{1};
+  UploadQueue queue_{random_};
 };
 
 TEST_F(UploadQueueTest, SendsEachPieceOnceBeforeAnyTwice) {

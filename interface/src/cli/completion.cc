@@ -34,7 +34,7 @@ _packice() {
 $CASES  esac
   if [[ $prev == -* ]]; then
     case "$command $prev" in
-$VALUES      *' -o' | *' --output' | *' --socket' | *-file | *' --data' | *' --tls-cert' | *' --tls-key') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+$VALUES      *' -o' | *' --output' | *' --socket' | *-file | *' --data' | *tls-cert | *tls-key | *tls-ca | *' --origin-ca' | *' --gossip-seeds') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
       *' --prefix') ids=1 ;;
     esac
   fi
@@ -58,7 +58,8 @@ complete -F _packice packice
 
 bool TakesIds(const std::string& command) {
   return command == "get" || command == "stat" || command == "rm" || command == "ls" ||
-         command == "mv" || command == "history";
+         command == "mv" || command == "history" || command == "locate" || command == "peers" ||
+         command == "prefetch";
 }
 
 std::string FlagsOf(const CLI::App& command) {

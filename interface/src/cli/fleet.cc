@@ -62,8 +62,9 @@ JsonOr TrackersAsMembers(const TrackerAccess& access) {
   if (!directory.ok()) return directory.status();
   std::vector<std::string> members;
   for (const TrackerDirectory::TrackerState& tracker : (*directory)->Trackers()) {
-    if (!tracker.reachable) {
-      return MakeError(ErrorKind::kUnavailable,
+    if (!tracker.failure.empty()) {
+      // One that can be reached and tells nothing refuses.
+      return MakeError(tracker.reachable ? ErrorKind::kPermissionDenied : ErrorKind::kUnavailable,
                        absl::StrCat("the tracker ", tracker.address, ": ", tracker.failure));
     }
     members.push_back(TrackerJson(tracker));

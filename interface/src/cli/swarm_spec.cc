@@ -66,9 +66,11 @@ absl::Status CheckOrigin(SwarmSpec& spec) {
     return credentials ? Invalid("--origin-token-file and --origin-ca are for an --origin")
                        : absl::OkStatus();
   }
-  absl::string_view address = spec.origin.address;
-  if (absl::ConsumePrefix(&address, "web+")) spec.origin_kind = "web";
-  spec.origin.address = std::string(address);
+  std::string& address = spec.origin.address;
+  if (absl::StartsWith(address, "web+")) {
+    address.erase(0, 4);
+    spec.origin_kind = "web";
+  }
   if (absl::StartsWith(address, "http://") || absl::StartsWith(address, "https://")) {
     return absl::OkStatus();
   }

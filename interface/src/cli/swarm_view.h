@@ -30,7 +30,7 @@ class SwarmView {
 
   // This node, as others see it.
   virtual Member Self() const = 0;
-  // This node first, and everybody it knows.
+  // This node and everybody it knows.
   virtual void Members(Done<absl::StatusOr<std::vector<Member>>> done) = 0;
   // What this node itself has of the object.
   virtual void StatHere(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>> done) = 0;

@@ -1,7 +1,8 @@
 // The directory of a fleet with trackers. With several, each object is told to the two trackers
 // that rendezvous hashing gives it, and asked of either; so one tracker may be lost without loss.
 //
-// Owns its channels and a thread. Thread-safe.
+// Owns its channels and a thread. Thread-safe. When it ends, calls under way are answered with
+// `unavailable`, and watches must be gone.
 #pragma once
 
 #include <functional>
@@ -49,7 +50,8 @@ class TrackerDirectory final : public Directory {
             Done<absl::StatusOr<std::vector<ObjectId>>> done) override;
 
   // Tells all that waits now, and on a graceful end that this node is gone. Blocks, at most
-  // `patience`. `timeout`, `unavailable`.
+  // `patience`. `timeout`; `unavailable` when trackers do not answer, for Flush more than the one
+  // of several that may be lost. After Leave nothing is announced any more.
   absl::Status Flush(absl::Duration patience);
   absl::Status Leave(absl::Duration patience);
 

@@ -29,8 +29,10 @@ struct GrpcTls {
 
 struct TrackerOptions {
   std::string listen = "127.0.0.1:7700";  // port 0: any
-  bool insecure = false;                  // beyond loopback without token and without TLS
-  std::string token;                      // empty: nobody is asked
+  // Beyond loopback though nobody is asked who he is: neither by a token nor, with an authority of
+  // TLS, by a certificate.
+  bool insecure = false;
+  std::string token;  // empty: nobody is asked
   GrpcTls tls;
   // How often nodes announce. One that has not for three intervals is gone.
   absl::Duration interval = absl::Seconds(15);
@@ -62,7 +64,8 @@ struct TrackerStats {
 class TrackerServer {
  public:
   // Listens when it returns. `invalid_argument` for options that do not go together, an address
-  // beyond loopback without token, TLS or `insecure` among them; `busy` when the address is taken.
+  // beyond loopback without token, TLS with an authority or `insecure` among them; `io` for files
+  // of TLS that cannot be read; `busy` when the address is taken.
   static absl::StatusOr<std::unique_ptr<TrackerServer>> Start(TrackerOptions options);
   ~TrackerServer();
 

@@ -202,6 +202,7 @@ class TransferEngine final : public TransferEvents {
   void OnFrame(LinkId link, const Frame& frame) override;
   void OnPiece(LinkId link, uint32_t channel, uint32_t piece, PieceResult result) override;
   void OnPieceSent(LinkId link, uint32_t channel, uint32_t piece) override;
+  void OnPieceBegins(LinkId link, uint32_t channel, uint32_t piece) override;
   void Tick() override;
   Instant NextTick() const override;
 
