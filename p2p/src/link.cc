@@ -18,10 +18,15 @@ constexpr int kKeepAliveInterval = 5;
 constexpr int kKeepAliveProbes = 3;
 
 // What fails here only makes the link slower to notice that its other end is gone.
+// Bytes that wait in the kernel. What is there cannot be called back, and a piece that has gone
+// only that far seems to be sent: too many pieces would then be on their way at a time.
+constexpr int kUnsentBytes = 128 << 10;
+
 void SetOptions(int socket, absl::Duration stall_timeout) {
   const int on = 1;
   const int patience = static_cast<int>(absl::ToInt64Milliseconds(stall_timeout));
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes, sizeof(kUnsentBytes));
   setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
   setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepAliveSeconds, sizeof(int));
   setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepAliveInterval, sizeof(int));

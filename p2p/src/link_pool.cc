@@ -51,6 +51,7 @@ void LinkPool::Close(Channel channel) {
 void LinkPool::OnUp(LinkId id) {
   Link& link = *links_[id];
   link.up = true;
+  link.heard = context_.Now();
   for (Frame& frame : std::exchange(link.waiting, {})) context_.network.Send(id, std::move(frame));
 }
 
@@ -74,6 +75,7 @@ void LinkPool::OnFrame(LinkId id, uint32_t channel, const Frame& frame) {
   const auto it = links_.find(id);
   if (it == links_.end()) return;
   Link& link = *it->second;
+  link.heard = context_.Now();
   const auto user = link.users.find(channel);
   if (user != link.users.end()) {
     if (!user->second->OnFrame(frame)) {
@@ -88,6 +90,7 @@ void LinkPool::OnFrame(LinkId id, uint32_t channel, const Frame& frame) {
 void LinkPool::OnPieceBegins(LinkId id, uint32_t channel, uint32_t piece) {
   const auto it = links_.find(id);
   if (it == links_.end()) return;
+  it->second->heard = context_.Now();
   const auto user = it->second->users.find(channel);
   if (user != it->second->users.end()) user->second->OnPieceBegins(piece);
 }
@@ -96,6 +99,7 @@ void LinkPool::OnPiece(LinkId id, uint32_t channel, uint32_t piece,
                        TransferEngine::PieceResult result) {
   const auto it = links_.find(id);
   if (it == links_.end()) return;
+  it->second->heard = context_.Now();
   const auto user = it->second->users.find(channel);
   if (user != it->second->users.end()) user->second->OnPiece(piece, result);
 }
@@ -104,6 +108,13 @@ void LinkPool::HangUp(LinkId id, const absl::Status& why) {
   if (!Owns(id)) return;
   context_.network.HangUp(id);
   OnDown(id, why);
+}
+
+void LinkPool::HangUpIfSilent(LinkId id, absl::Duration patience) {
+  const auto it = links_.find(id);
+  if (it == links_.end() || !it->second->up) return;
+  if (context_.Now() - it->second->heard < patience) return;
+  HangUp(id, MakeError(ErrorKind::kUnavailable, "nothing comes from the holder any more"));
 }
 
 void LinkPool::Tick(Instant now) {

@@ -52,6 +52,10 @@ class LinkPool {
   // The other side does not keep to the protocol.
   void HangUp(LinkId id, const absl::Status& why);
 
+  // Who uses the link has waited in vain for so long. A link on which nothing at all has come since
+  // may be dead without anybody knowing, so it is hung up.
+  void HangUpIfSilent(LinkId id, absl::Duration patience);
+
   void Tick(Instant now);
 
  private:
@@ -62,6 +66,7 @@ class LinkPool {
     std::map<uint32_t, User*> users;  // by channel, in the order of opening
     std::vector<Frame> waiting;       // until it is up
     Instant idle_since = absl::InfiniteDuration();
+    Instant heard = absl::ZeroDuration();
   };
 
   LinkId LinkTo(const std::string& address);

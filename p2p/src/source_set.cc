@@ -100,7 +100,9 @@ void SourceSet::Ban(Source& source, absl::string_view why) {
 void SourceSet::LeaveSlow(Source& source) {
   context_.directory.Report(object_id_, source.address, HolderFault::kSlow);
   holders_.Failed(source.address, context_.Now());
+  const LinkId link = source.channel.link;
   Remove(source, /*close=*/true);
+  pool_.HangUpIfSilent(link, context_.options.request_timeout);
 }
 
 bool SourceSet::OnFrame(Source& source, const Frame& frame) {

@@ -5,8 +5,14 @@
 namespace packice {
 namespace {
 
-constexpr double kForgetting = 0.98;  // of the best rate, with each piece
-constexpr double kPatience = 2;       // times what a piece should take
+constexpr double kForgetting = 0.99;  // of the best rate, with each piece
+// How long a piece is waited for before the next one goes, in times of what it should take. Where
+// the uplink is full the next one waits for its end. Where it is not, because some reader's
+// downlink is what is full, the next one goes sooner and sooner.
+constexpr double kMostPatience = 1.1;
+constexpr double kLeastPatience = 0.7;
+constexpr double kPatienceStep = 0.02;
+constexpr double kFull = 0.92;  // of the best rate
 constexpr absl::Duration kFirstPatience = absl::Milliseconds(20);
 constexpr absl::Duration kLeastTime = absl::Microseconds(10);
 
@@ -26,7 +32,7 @@ Instant Uplink::RoomBy(Instant now) const {
 }
 
 void Uplink::Begin(const Sending& sending) {
-  if (sending_.empty()) busy_since_ = sending.since;
+  if (sending_.empty()) busy_since_ = last_end_ = sending.since;
   sending_.push_back(sending);
 }
 
@@ -38,6 +44,12 @@ uint64_t Uplink::End(LinkId link, uint32_t channel, uint32_t piece, Instant now)
   const uint64_t bytes = it->bytes;
   const double seconds = absl::ToDoubleSeconds(std::max(now - it->since, kLeastTime));
   best_rate_ = std::max(best_rate_ * kForgetting, static_cast<double>(bytes) / seconds);
+  const double together =
+      static_cast<double>(bytes) / absl::ToDoubleSeconds(std::max(now - last_end_, kLeastTime));
+  used_ += (std::min(1.0, together / best_rate_) - used_) / 8;
+  patience_ += used_ < kFull ? -kPatienceStep : kPatienceStep;
+  patience_ = std::clamp(patience_, kLeastPatience, kMostPatience);
+  last_end_ = now;
   sending_.erase(it);
   NoteBusy(now);
   return bytes;
@@ -66,7 +78,7 @@ double Uplink::Load(Instant now) const {
 Instant Uplink::HeldUpAt(const Sending& sending) const {
   if (best_rate_ <= 0) return sending.since + kFirstPatience;
   const double seconds = static_cast<double>(sending.bytes) / best_rate_;
-  return sending.since + absl::Seconds(seconds * kPatience);
+  return sending.since + absl::Seconds(seconds * patience_);
 }
 
 void Uplink::NoteBusy(Instant now) {

@@ -45,6 +45,9 @@ class Uplink {
 
   std::vector<Sending> sending_;
   double best_rate_ = 0;  // bytes a second, of single pieces of late
+  double used_ = 1;       // of that, by all pieces together
+  double patience_ = 1.1;
+  Instant last_end_ = absl::ZeroDuration();
   Instant busy_since_ = absl::ZeroDuration();
   RateMeter busy_;  // seconds
 };
