@@ -89,7 +89,7 @@ class Announcer {
     absl::btree_set<ObjectId> changed;
     std::vector<ObjectId> changed_under_way;
     Instant full_again = absl::InfiniteDuration();
-    absl::Duration interval = absl::Seconds(1);
+    absl::Duration interval = absl::Seconds(15);  // until the tracker says
     uint64_t attempts = 0;
     uint32_t failures = 0;
   };
