@@ -20,7 +20,7 @@ constexpr int kKeepAliveProbes = 3;
 // What fails here only makes the link slower to notice that its other end is gone.
 // Bytes that wait in the kernel. What is there cannot be called back, and a piece that has gone
 // only that far seems to be sent: too many pieces would then be on their way at a time.
-constexpr int kUnsentBytes = 128 << 10;
+constexpr int kUnsentBytes = 256 << 10;
 
 void SetOptions(int socket, absl::Duration stall_timeout) {
   const int on = 1;

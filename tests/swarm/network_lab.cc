@@ -79,6 +79,10 @@ absl::Status LimitRate(const std::string& device, absl::optional<uint64_t> bits_
                   absl::StrCat(*bits_per_second, "bit"), "burst", "256k", "latency", "50ms"});
 }
 
+// Debian's default, whatever this machine's is: how a swarm shares its cables depends on it. Where
+// it cannot be chosen the machine's own is as good as any.
+void UseCubic() { std::ofstream("/proc/sys/net/ipv4/tcp_congestion_control") << "cubic\n"; }
+
 absl::Status SetUpHost(const std::string& address, absl::optional<uint64_t> bits_per_second) {
   for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
            {kIp, "link", "set", "lo", "up"},
@@ -86,6 +90,7 @@ absl::Status SetUpHost(const std::string& address, absl::optional<uint64_t> bits
            {kIp, "addr", "add", address + "/24", "dev", "eth0"}}) {
     if (absl::Status status = RunTool(command); !status.ok()) return status;
   }
+  UseCubic();
   return LimitRate("eth0", bits_per_second);
 }
 
