@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "packice/core/blocking.h"
 #include "packice/core/error.h"
-#include "swarm_lease.h"
 
 namespace packice {
 namespace {
@@ -93,15 +92,35 @@ void HoldingsKeeper::Look(const ObjectId& object_id) {
   }
 }
 
-absl::Status HoldingsKeeper::Tell(const ObjectId& object_id) {
+// The object is shared for as long as it is hashed, but leased for a moment only: a lease stands in
+// the way of those who rename it.
+absl::StatusOr<std::shared_ptr<Object>> HoldingsKeeper::Share(const ObjectId& object_id) {
   AcquireRequest request;
   request.object_id = object_id;
   request.session = session_;
   request.quiet = true;
+  MutexLock lock(look_mutex_);
+  ++leases_;
   absl::StatusOr<Grant> grant = blocking::Acquire(local_, std::move(request));
+  std::shared_ptr<Object> object;
+  if (grant.ok()) {
+    object = grant->object;
+    LeaseRequest release;
+    release.lease_id = grant->lease.id;
+    release.session = session_;
+    static_cast<void>(blocking::Release(local_, std::move(release)));
+  }
+  --leases_;
   if (!grant.ok()) return grant.status();
-  const SwarmLease lease(local_, *std::move(grant));
-  absl::StatusOr<std::shared_ptr<const Manifest>> manifest = manifests_.FindOrMake(lease.object());
+  return object;
+}
+
+void HoldingsKeeper::AwaitLook() { MutexLock lock(look_mutex_); }
+
+absl::Status HoldingsKeeper::Tell(const ObjectId& object_id) {
+  const absl::StatusOr<std::shared_ptr<Object>> object = Share(object_id);
+  if (!object.ok()) return object.status();
+  absl::StatusOr<std::shared_ptr<const Manifest>> manifest = manifests_.FindOrMake(**object);
   if (!manifest.ok()) return manifest.status();
   Holding holding;
   holding.object_id = object_id;
@@ -109,7 +128,7 @@ absl::Status HoldingsKeeper::Tell(const ObjectId& object_id) {
   holding.size = (*manifest)->size();
   holding.pieces = holding.pieces_held = (*manifest)->pieces();
   holding.expires_at = (*manifest)->expires_at;
-  holding.sealed_at = lease.object().sealed_at();
+  holding.sealed_at = (*object)->sealed_at();
   directory_.Announce(holding);
   return absl::OkStatus();
 }

@@ -5,11 +5,14 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "manifests.h"
+#include "packice/core/mutex.h"
 #include "packice/core/peer.h"
 #include "packice/p2p/change_feed.h"
 #include "packice/p2p/directory.h"
@@ -29,6 +32,10 @@ class HoldingsKeeper {
   // Looks no more.
   void Stop();
 
+  // Leases that it holds just now, each for a moment; and blocks until that moment is over.
+  uint64_t leases() const { return leases_; }
+  void AwaitLook();
+
  private:
   // One task at a time; each does a little and queues the next, so that others get their turn.
   void Queue();
@@ -36,6 +43,7 @@ class HoldingsKeeper {
   // Objects that were there at the start. False: that was all.
   bool LookAtPage();
   void Look(const ObjectId& object_id);
+  absl::StatusOr<std::shared_ptr<Object>> Share(const ObjectId& object_id);
   absl::Status Tell(const ObjectId& object_id);
 
   Peer& local_;
@@ -46,6 +54,8 @@ class HoldingsKeeper {
   const std::function<void(const ObjectId&)> held_;
   const std::function<void(absl::string_view)> log_;
   const SessionId session_ = NewSessionId();
+  Mutex look_mutex_;
+  std::atomic<uint64_t> leases_{0};
   std::atomic<bool> stopped_{false};
   std::atomic<bool> queued_{false};
   // Of the task that runs.

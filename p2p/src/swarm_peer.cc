@@ -1,5 +1,6 @@
 #include "packice/p2p/swarm_peer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -99,6 +100,22 @@ void SwarmPeer::Impl::Upkeep() {
   timers.RunAt(options.clock->Now() + kUpkeep, [this] { Upkeep(); });
 }
 
+void SwarmPeer::Impl::Relocate(const ObjectId& from, RelocateRequest request, bool again,
+                               Done<absl::Status> done) {
+  RelocateRequest same = request;
+  local->Relocate(std::move(request), [this, from, same = std::move(same), again,
+                                       done = std::move(done)](absl::Status status) mutable {
+    if (status.ok() && !from.empty()) changes.Add(from);
+    const bool busy = !status.ok() && KindOf(status) == ErrorKind::kBusy;
+    if (!busy || !again) return std::move(done)(std::move(status));
+    // It may have been the keeper that looked at it.
+    hashing.Run([this, from, same = std::move(same), done = std::move(done)]() mutable {
+      keeper->AwaitLook();
+      Relocate(from, std::move(same), /*again=*/false, std::move(done));
+    });
+  });
+}
+
 template <typename T>
 void SwarmPeer::Impl::Ask(std::function<T(TransferEngine&)> use, Done<absl::StatusOr<T>> done) {
   network.Post([this, use = std::move(use), done = std::move(done)]() mutable {
@@ -165,19 +182,14 @@ void SwarmPeer::Relocate(RelocateRequest request, Done<absl::Status> done) {
   LeaseRequest lease;
   lease.lease_id = request.lease_id;
   lease.session = request.session;
-  impl_->local->Lookup(
-      std::move(lease), [impl = impl_.get(), request = std::move(request),
-                         done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-        ObjectId from;
-        if (grant.ok()) from = grant->object->id();
-        impl->local->Relocate(
-            std::move(request),
-            [impl, from = std::move(from), done = std::move(done)](absl::Status status) mutable {
-              if (status.ok() && !from.empty()) impl->changes.Add(from);
-              std::move(done)(std::move(status));
-            });
-      });
+  impl_->local->Lookup(std::move(lease),
+                       [impl = impl_.get(), request = std::move(request),
+                        done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+                         const ObjectId from = grant.ok() ? grant->object->id() : ObjectId();
+                         impl->Relocate(from, std::move(request), /*again=*/true, std::move(done));
+                       });
 }
+
 void SwarmPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) {
   impl_->local->Renew(std::move(request), std::move(done));
 }
@@ -190,7 +202,10 @@ void SwarmPeer::List(ListRequest request, Done<absl::StatusOr<ListPage>> done) {
 void SwarmPeer::Stats(Done<absl::StatusOr<PeerStats>> done) {
   impl_->local->Stats(
       [impl = impl_.get(), done = std::move(done)](absl::StatusOr<PeerStats> stats) mutable {
-        if (stats.ok()) stats->waiting += impl->reads->waiting();
+        if (stats.ok()) {
+          stats->waiting += impl->reads->waiting();
+          stats->read_leases -= std::min(stats->read_leases, impl->keeper->leases());
+        }
         std::move(done)(std::move(stats));
       });
 }

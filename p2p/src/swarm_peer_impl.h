@@ -30,6 +30,9 @@ class SwarmPeer::Impl {
   template <typename T>
   void Ask(std::function<T(TransferEngine&)> use, Done<absl::StatusOr<T>> done);
 
+  // `from`: the id that the lease is of; empty where it is not known.
+  void Relocate(const ObjectId& from, RelocateRequest request, bool again, Done<absl::Status> done);
+
   Post post();
   // Every now and then.
   void Upkeep();
