@@ -1,0 +1,327 @@
+// The inside of UdsPeer: its connection, made anew when it breaks and after a fork, and what is
+// gathered for one message. Thread-safe.
+#pragma once
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "packice/core/blocking.h"
+#include "packice/core/error.h"
+#include "packice/core/fd_blob.h"
+#include "packice/transport/uds_peer.h"
+#include "uds_answers.h"
+#include "uds_channel.h"
+#include "unix_socket.h"
+
+namespace packice {
+
+class UdsPeer::Impl {
+ public:
+  explicit Impl(UdsPeerOptions options) : options_(std::move(options)), state_(new State) {
+    ForkRegistry::Get().Add(this);
+  }
+  ~Impl() {
+    ForkRegistry::Get().Remove(this);
+    // The end of the channel answers what is unanswered, which still needs the state.
+    std::shared_ptr<UdsChannel> channel;
+    {
+      MutexLock lock(state_->mutex);
+      channel = std::move(state_->channel);
+    }
+    channel.reset();
+    delete state_;
+  }
+
+  // The channel to use now: connected anew where there is none that works.
+  absl::StatusOr<std::shared_ptr<UdsChannel>> Channel() {
+    State& state = *state_;
+    std::shared_ptr<UdsChannel> broken;  // dies after the lock: its end may run callbacks
+    MutexLock lock(state.mutex);
+    if (state.channel != nullptr && !state.channel->broken()) return state.channel;
+    absl::StatusOr<UniqueFd> socket = ConnectUnix(options_.path);
+    if (!socket.ok()) return socket.status();
+    absl::StatusOr<unsigned> uid = PeerUid(socket->get());
+    if (!uid.ok()) return uid.status();
+    if (*uid != geteuid() && *uid != 0 && geteuid() != 0) {
+      return MakeError(ErrorKind::kPermissionDenied,
+                       absl::StrCat(options_.path, " is served by another user (uid ", *uid, ")"));
+    }
+    auto channel = std::make_shared<UdsChannel>(*std::move(socket), options_.call_timeout);
+    absl::StatusOr<HelloReply> hello = Greet(*channel);
+    if (!hello.ok()) return hello.status();
+    if (hello->protocol != kProtocolVersion) {
+      return MakeError(ErrorKind::kUnsupported,
+                       absl::StrCat("the node speaks protocol ", hello->protocol, ", this client ",
+                                    kProtocolVersion));
+    }
+    state.hello = *std::move(hello);
+    state.socket.store(channel->socket());
+    broken = std::exchange(state.channel, channel);
+    state.leases.clear();
+    return channel;
+  }
+
+  void Call(UdsChannel::Call call) {
+    if (Gathering* gathering = gathering_;
+        gathering != nullptr && gathering->peer == this && call.wait == absl::ZeroDuration()) {
+      gathering->calls.push_back(std::move(call));
+      return;
+    }
+    Send(absl::MakeSpan(&call, 1));
+  }
+
+  void Gather(absl::FunctionRef<void()> calls) {
+    Gathering gathering{this, {}};
+    Gathering* outer = std::exchange(gathering_, &gathering);
+    calls();
+    gathering_ = outer;
+    std::vector<UdsChannel::Call>& gathered = gathering.calls;
+    const bool grants =
+        std::any_of(gathered.begin(), gathered.end(),
+                    [](const UdsChannel::Call& call) { return call.request.op == Op::kAcquire; });
+    if (grants && gathered.size() > 1) {
+      // Descriptors of one answer share a message; those of several need one each.
+      Call(Batch(std::move(gathered)));
+    } else if (!gathered.empty()) {
+      Send(absl::MakeSpan(gathered));
+    }
+  }
+
+  void Await(absl::FunctionRef<void()> calls, Latch& done) {
+    absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
+    if (channel.ok()) {
+      (*channel)->Await(calls, done);
+    } else {
+      calls();  // they fail for the same reason, or connect after all
+    }
+    // The calls may have gone to a channel made in between.
+    while (!done.IsSet()) {
+      channel = Channel();
+      if (!channel.ok()) return done.Wait();
+      (*channel)->Await([] {}, done);
+    }
+  }
+
+  absl::StatusOr<HelloReply> Hello() {
+    absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
+    if (!channel.ok()) return channel.status();
+    MutexLock lock(state_->mutex);
+    return state_->hello;
+  }
+
+  // Leases of sessions that share this connection: the node cannot tell those sessions apart.
+  void Track(const Lease& lease) {
+    if (lease.session == SessionId::kNone) return;
+    MutexLock lock(state_->mutex);
+    state_->leases.emplace(lease.id, lease.session);
+  }
+  void Forget(const LeaseId& id) {
+    MutexLock lock(state_->mutex);
+    state_->leases.erase(id);
+  }
+  absl::Status CheckSession(const LeaseId& id, SessionId session) {
+    MutexLock lock(state_->mutex);
+    if (state_->leases.empty()) return absl::OkStatus();
+    const auto it = state_->leases.find(id);
+    if (it == state_->leases.end() || it->second == session) return absl::OkStatus();
+    return MakeError(ErrorKind::kPermissionDenied, "the lease belongs to another session");
+  }
+  std::vector<LeaseId> LeasesOf(SessionId session) {
+    std::vector<LeaseId> leases;
+    MutexLock lock(state_->mutex);
+    for (const auto& [id, owner] : state_->leases) {
+      if (owner == session) leases.push_back(id);
+    }
+    return leases;
+  }
+
+  // A waiting acquire that its caller may give up. The node knows no such thing: its answer, when
+  // it comes, is released unseen.
+  struct Wait {
+    OperationId operation;
+    SessionId session;
+    Done<absl::StatusOr<Grant>> done;  // guarded by the state's mutex
+  };
+  std::shared_ptr<Wait> AddWait(const AcquireRequest& request, Done<absl::StatusOr<Grant>> done) {
+    auto wait = std::make_shared<Wait>();
+    wait->operation = request.operation;
+    wait->session = request.session;
+    MutexLock lock(state_->mutex);
+    wait->done = std::move(done);
+    state_->waits.insert(wait);
+    return wait;
+  }
+  // Its callback; null when it was given up.
+  Done<absl::StatusOr<Grant>> TakeWait(const std::shared_ptr<Wait>& wait) {
+    MutexLock lock(state_->mutex);
+    state_->waits.erase(wait);
+    return std::exchange(wait->done, nullptr);
+  }
+
+  absl::StatusOr<Grant> Granted(absl::StatusOr<Reply> reply, SessionId session, bool declared,
+                                std::vector<UniqueFd>& descriptors) {
+    absl::StatusOr<GrantReply> granted = As<GrantReply>(std::move(reply));
+    if (!granted.ok()) return granted.status();
+    const LeaseId id = granted->lease_id;
+    absl::StatusOr<Grant> grant = MakeGrant(*std::move(granted), session, declared, descriptors);
+    if (grant.ok()) {
+      Track(grant->lease);
+    } else {
+      // Nobody has it who could.
+      UdsChannel::Call release;
+      release.request.op = Op::kRelease;
+      release.request.body = LeaseRequest{id, session, OperationId::kNone};
+      Call(std::move(release));
+    }
+    return grant;
+  }
+  void GiveUp(const std::function<bool(const Wait&)>& which, const absl::Status& why) {
+    std::vector<Done<absl::StatusOr<Grant>>> given_up;
+    {
+      MutexLock lock(state_->mutex);
+      for (const auto& wait : state_->waits) {
+        if (which(*wait) && wait->done) given_up.push_back(std::exchange(wait->done, nullptr));
+      }
+    }
+    for (auto& done : given_up) std::move(done)(why);
+  }
+
+ private:
+  // Everything that belongs to this process. A forked child gets a new one and leaves the old one
+  // behind, whose locks may be held by threads that the child does not have.
+  struct State {
+    Mutex mutex;
+    std::shared_ptr<UdsChannel> channel ABSL_GUARDED_BY(mutex);
+    HelloReply hello ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_map<LeaseId, SessionId> leases ABSL_GUARDED_BY(mutex);
+    std::set<std::shared_ptr<Wait>> waits ABSL_GUARDED_BY(mutex);
+    std::atomic<int> socket{-1};
+  };
+
+  struct Gathering {
+    Impl* peer;
+    std::vector<UdsChannel::Call> calls;
+  };
+
+  // Finds the peers of this process when it forks.
+  class ForkRegistry {
+   public:
+    static ForkRegistry& Get() {
+      static ForkRegistry& registry = *new ForkRegistry;
+      return registry;
+    }
+    void Add(Impl* peer) {
+      MutexLock lock(mutex_);
+      peers_.insert(peer);
+    }
+    void Remove(Impl* peer) {
+      MutexLock lock(mutex_);
+      peers_.erase(peer);
+    }
+
+   private:
+    ForkRegistry() {
+      pthread_atfork([] { Get().Lock(); }, [] { Get().Unlock(); }, [] { Get().InChild(); });
+    }
+    // Around fork(2): three functions that hold one lock between them, beyond what the analysis can
+    // see.
+    void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Lock(); }
+    void Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Unlock(); }
+    void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      for (Impl* peer : peers_) {
+        // The parent's session must end with the parent: this copy of its socket must not keep it
+        // open.
+        const int socket = peer->state_->socket.load();
+        if (socket >= 0) close(socket);
+        peer->state_ = new State;
+      }
+      mutex_.Unlock();
+    }
+
+    Mutex mutex_;
+    std::set<Impl*> peers_ ABSL_GUARDED_BY(mutex_);
+  };
+
+  void Send(absl::Span<UdsChannel::Call> calls) {
+    // Twice: the first attempt may find out that the node was restarted.
+    absl::Status failure;
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
+      if (channel.ok() && (*channel)->Send(calls)) return;
+      failure = channel.ok() ? (*channel)->why_broken() : channel.status();
+      if (!channel.ok()) break;
+    }
+    std::vector<UniqueFd> none;
+    for (UdsChannel::Call& call : calls) {
+      if (call.answered) std::move(call.answered)(failure, none);
+    }
+  }
+
+  absl::StatusOr<HelloReply> Greet(UdsChannel& channel) {
+    UdsChannel::Call call;
+    call.request.op = Op::kHello;
+    call.request.body = HelloRequest{{std::string(kFeaturePositioned)}};
+    Latch latch;
+    absl::StatusOr<HelloReply> hello = HelloReply();
+    call.answered = [&](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) {
+      hello = As<HelloReply>(std::move(reply));
+      latch.Set();
+    };
+    bool sent = false;
+    channel.Await(
+        [&] {
+          sent = channel.Send(absl::MakeSpan(&call, 1));
+          if (!sent) latch.Set();
+        },
+        latch);
+    if (!sent) return channel.why_broken();
+    return hello;
+  }
+
+  static UdsChannel::Call Batch(std::vector<UdsChannel::Call> calls) {
+    auto requests = std::make_unique<BatchRequest>();
+    auto answered = std::make_shared<std::vector<UdsChannel::Answered>>();
+    bool wanted = false;
+    for (UdsChannel::Call& call : calls) {
+      wanted = wanted || call.answered;
+      requests->requests.emplace_back(std::move(call.request));
+      answered->push_back(std::move(call.answered));
+    }
+    UdsChannel::Call batch;
+    batch.request.op = Op::kBatch;
+    batch.request.body = std::move(requests);
+    if (!wanted) return batch;
+    batch.answered = [answered](absl::StatusOr<Reply> reply, std::vector<UniqueFd>& descriptors) {
+      auto replies = As<std::unique_ptr<BatchReply>>(std::move(reply));
+      if (replies.ok() && (*replies)->responses.size() != answered->size()) {
+        replies = MakeError(ErrorKind::kCorrupt, "the node answered part of a batch");
+      }
+      for (size_t i = 0; i < answered->size(); ++i) {
+        UdsChannel::Answered& one = (*answered)[i];
+        if (!one) continue;
+        if (replies.ok()) {
+          std::move(one)(std::move((*replies)->responses[i]), descriptors);
+        } else {
+          std::move(one)(replies.status(), descriptors);
+        }
+      }
+    };
+    return batch;
+  }
+
+  const UdsPeerOptions options_;
+  State* state_;
+  static thread_local Gathering* gathering_;
+};
+
+}  // namespace packice
