@@ -50,22 +50,34 @@ absl::StatusOr<UniqueFd> OpenDirectoryAt(int at, const std::string& path) {
   return ErrnoError(errno, absl::StrCat("cannot open the directory ", path));
 }
 
-// Makes `path` and the directories above that are missing, each on disk before the next.
+// Makes `path` and the directories above that are missing.
 absl::Status MakeDirectories(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) != 0) {
-    if (errno == EEXIST) return absl::OkStatus();
-    const size_t slash = path.find_last_of('/');
-    if (errno != ENOENT || slash == std::string::npos || slash == 0) {
-      return ErrnoError(errno, absl::StrCat("cannot make the directory ", path));
-    }
+  if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
+  const size_t slash = path.find_last_of('/');
+  if (errno == ENOENT && slash != std::string::npos && slash != 0) {
     if (absl::Status status = MakeDirectories(path.substr(0, slash)); !status.ok()) return status;
-    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-      return ErrnoError(errno, absl::StrCat("cannot make the directory ", path));
-    }
+    if (mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return absl::OkStatus();
   }
-  absl::StatusOr<UniqueFd> parent = OpenDirectoryAt(AT_FDCWD, absl::StrCat(path, "/.."));
-  if (!parent.ok()) return parent.status();
-  return Sync(parent->get(), absl::StrCat("the directory above ", path));
+  return ErrnoError(errno, absl::StrCat("cannot make the directory ", path));
+}
+
+// Brings the names of a directory, and of those above it, to disk: all that MakeDirectories may
+// have made, now or in a process that was killed before it came here.
+absl::Status SyncAbove(const UniqueFd& directory, const std::string& path) {
+  struct stat here;
+  if (fstat(directory.get(), &here) != 0) return ErrnoError(errno, "cannot look at " + path);
+  std::string above = path;
+  while (true) {
+    absl::StrAppend(&above, "/..");
+    const UniqueFd fd(open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd && errno == EACCES) return absl::OkStatus();  // not made by this user
+    struct stat up;
+    if (!fd || fstat(fd.get(), &up) != 0) return ErrnoError(errno, "cannot open " + above);
+    // One call makes directories of one file system only.
+    if (up.st_dev != here.st_dev || up.st_ino == here.st_ino) return absl::OkStatus();
+    if (absl::Status status = Sync(fd.get(), above); !status.ok()) return status;
+    here = up;
+  }
 }
 
 // The whole of a small file; nothing where there is none.
@@ -164,18 +176,18 @@ absl::StatusOr<UniqueFd> TakeLock(int directory, const std::string& path, bool c
   return fd;
 }
 
-// Whether it was made; `invalid_argument` when something else is there.
-absl::StatusOr<bool> MakePart(int directory, const std::string& relative, bool create) {
+// `invalid_argument` when something else is there.
+absl::Status MakePart(int directory, const std::string& relative, bool create) {
   if (create) {
-    if (mkdirat(directory, relative.c_str(), 0700) == 0) return true;
+    if (mkdirat(directory, relative.c_str(), 0700) == 0) return absl::OkStatus();
     if (errno != EEXIST) return ErrnoError(errno, absl::StrCat("cannot make ", relative));
   }
   struct stat info;
   if (fstatat(directory, relative.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == ENOENT) return false;
+    if (errno == ENOENT) return absl::OkStatus();
     return ErrnoError(errno, absl::StrCat("cannot look at ", relative));
   }
-  if (S_ISDIR(info.st_mode)) return false;
+  if (S_ISDIR(info.st_mode)) return absl::OkStatus();
   return MakeError(ErrorKind::kInvalidArgument,
                    absl::StrCat(relative, " in the data directory is ",
                                 S_ISLNK(info.st_mode) ? "a symbolic link" : "no directory",
@@ -183,23 +195,19 @@ absl::StatusOr<bool> MakePart(int directory, const std::string& relative, bool c
 }
 
 absl::Status MakeParts(const DataDirectory& directory, bool create) {
-  bool made = false;
   for (const char* part : kParts) {
-    absl::StatusOr<bool> made_part = MakePart(directory.fd(), part, create);
-    if (!made_part.ok()) return made_part.status();
-    made |= *made_part;
+    absl::Status status = MakePart(directory.fd(), part, create);
+    if (!status.ok()) return status;
   }
-  bool made_shard = false;
   for (int shard = 0; shard < DataDirectory::kShards; ++shard) {
-    absl::StatusOr<bool> made_one =
+    absl::Status status =
         MakePart(directory.fd(), BlobName::ShardDirectory(static_cast<uint8_t>(shard)), create);
-    if (!made_one.ok()) return made_one.status();
-    made_shard |= *made_one;
+    if (!status.ok()) return status;
   }
-  if (made_shard) {
-    if (absl::Status status = directory.SyncDirectory("objects"); !status.ok()) return status;
-  }
-  return made ? directory.SyncDirectory("") : absl::OkStatus();
+  if (!create) return absl::OkStatus();
+  // Even if they were there: whoever made them may have been killed before they were on disk.
+  if (absl::Status status = directory.SyncDirectory("objects"); !status.ok()) return status;
+  return directory.SyncDirectory("");
 }
 
 }  // namespace
@@ -246,6 +254,7 @@ absl::StatusOr<std::unique_ptr<DataDirectory>> DataDirectory::Open(absl::string_
   absl::StatusOr<UniqueFd> lock = TakeLock(fd->get(), path, create);
   if (!lock.ok()) return lock.status();
   if (!format->has_value()) {
+    if (absl::Status status = SyncAbove(*fd, path); !status.ok()) return status;
     if (absl::Status status = WriteFormat(fd->get()); !status.ok()) return status;
   }
   std::unique_ptr<DataDirectory> directory(

@@ -401,5 +401,30 @@ TEST(FaultsOfAStart, EndItWithTheirKindOrNotAtAll) {
   EXPECT_GT(failed, 5);
 }
 
+// What the first start had made and not yet synced, the second finds made.
+TEST(ADeathInAFirstStart, LeavesNothingThatTheNextPowerFailureTakes) {
+  FaultyDisk disk(FaultyDisk::Memory::kForgetful);
+  CrashNode node(&disk);
+  const std::string bytes = TestObject{17, {5000}}.Bytes(0);
+  // The shards, of which there are many, are all alike.
+  bool died = true;
+  for (int n = 1; died; n += n < 20 ? 1 : 17) {
+    SCOPED_TRACE(absl::StrCat("killed before call ", n));
+    disk.MakeAllDurable();
+    disk.SetRules({Rule("kill-before", kAnyStep, absl::StrCat(n))});
+    died = !node.Start();
+    node.Kill();
+    disk.SetRules({});
+    ASSERT_TRUE(node.Start()) << node.Log();
+    ASSERT_EQ(node.ConnectHttp().Ask("PUT /objects/a", bytes).Outcome(), "201 ok");
+    node.Kill();
+    disk.LosePower();
+    ASSERT_TRUE(node.Start()) << node.Log();
+    EXPECT_TRUE(node.ConnectHttp().Ask("GET /objects/a/data").body == bytes);
+    node.Kill();
+    fs::remove_all(node.data());
+  }
+}
+
 }  // namespace
 }  // namespace packice
