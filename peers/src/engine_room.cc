@@ -42,7 +42,11 @@ absl::Status LocalPeer::Engine::Reserve(uint64_t bytes, OperationId operation) {
 }
 
 absl::StatusOr<bool> LocalPeer::Engine::MakeRoom(uint64_t bytes, OperationId operation) {
-  if (archive_ != nullptr && (RemoveExpired() || AwaitRoom(bytes))) return true;
+  if (archive_ != nullptr) {
+    if (RemoveExpired() || AwaitRoom(bytes)) return true;
+    // A removal that has just ended may have been all that it takes.
+    if (used_.load(std::memory_order_relaxed) <= *capacity_ - bytes) return true;
+  }
   if (CanMakeRoom(bytes)) {
     const absl::StatusOr<uint64_t> evicted = EvictOne(operation);
     if (evicted.ok()) return true;
@@ -67,7 +71,8 @@ bool LocalPeer::Engine::CanMakeRoom(uint64_t bytes) {
 }
 
 bool LocalPeer::Engine::AwaitRoom(uint64_t bytes) {
-  if (coming_.load(std::memory_order_relaxed) == 0) return false;
+  // Whoever finds that a removal has ended finds its room as well (RemovalEnds).
+  if (coming_.load(std::memory_order_acquire) == 0) return false;
   MutexLock lock(room_mutex_);
   if (!expired_.empty()) return true;  // it came just now, and nobody may be free to remove it
   const uint64_t coming = coming_.load(std::memory_order_relaxed);
@@ -79,7 +84,7 @@ bool LocalPeer::Engine::AwaitRoom(uint64_t bytes) {
 
 void LocalPeer::Engine::RemovalEnds(uint64_t bytes) {
   MutexLock lock(room_mutex_);
-  coming_.fetch_sub(bytes, std::memory_order_relaxed);
+  coming_.fetch_sub(bytes, std::memory_order_release);
   room_changed_.NotifyAll();
 }
 

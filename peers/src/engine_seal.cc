@@ -34,12 +34,19 @@ absl::Status Abandoned() {
 
 void LocalPeer::Engine::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
   Sealing sealing;
-  if (absl::Status begun = BeginSeal(request, sealing); !begun.ok()) {
-    return std::move(done)(std::move(begun));
+  if (absl::Status status = BeginSeal(request, sealing); !status.ok()) {
+    return std::move(done)(std::move(status));
   }
-  if (executor_ == nullptr) return std::move(done)(FinishSeal(request, sealing));
-  OnMedium([this, request = std::move(request), sealing = std::move(sealing),
-            done = std::move(done)]() mutable { std::move(done)(FinishSeal(request, sealing)); });
+  const auto finish = [this](const SealRequest& asked, Sealing& begun,
+                             Done<absl::StatusOr<Sealed>>& answer) {
+    absl::StatusOr<Sealed> sealed = FinishSeal(asked, begun);
+    // Whoever hears of it may let go of it, and its eviction is then to free its bytes.
+    begun.object.reset();
+    std::move(answer)(std::move(sealed));
+  };
+  if (executor_ == nullptr) return finish(request, sealing, done);
+  OnMedium([finish, request = std::move(request), sealing = std::move(sealing),
+            done = std::move(done)]() mutable { finish(request, sealing, done); });
 }
 
 absl::Status LocalPeer::Engine::BeginSeal(const SealRequest& request, Sealing& sealing) {
