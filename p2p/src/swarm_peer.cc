@@ -56,6 +56,7 @@ SwarmPeer::Impl::~Impl() {
   copying.Stop();
   network.Stop();
   engine.reset();
+  reads.reset();
   directory.reset();
 }
 

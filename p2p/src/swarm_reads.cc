@@ -208,8 +208,18 @@ void SwarmReads::Wake(const ObjectId& object_id) {
     parked_.erase(it);
   }
   for (const ReadRef& read : parked->reads) AskLocal(read);
-  // The watch may be what called: it ends elsewhere.
-  timers_.RunAt(clock_.Now(), [watch = std::move(parked->watch)]() mutable { watch = nullptr; });
+  // The watch may be what called: it ends elsewhere, or with this.
+  {
+    MutexLock lock(mutex_);
+    ended_.push_back(std::move(parked->watch));
+  }
+  timers_.RunAt(clock_.Now(), [this] { DropEnded(); });
+}
+
+void SwarmReads::DropEnded() {
+  std::vector<std::unique_ptr<Directory::Watch>> ended;
+  MutexLock lock(mutex_);
+  ended.swap(ended_);
 }
 
 void SwarmReads::Unpark(const ReadRef& read) {

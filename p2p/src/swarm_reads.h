@@ -59,6 +59,7 @@ class SwarmReads {
   template <typename Predicate>
   void EndWhere(Predicate predicate, const absl::Status& why);
   void Unpark(const ReadRef& read);
+  void DropEnded();
 
   Peer& local_;
   NodeObjects& objects_;
@@ -72,6 +73,7 @@ class SwarmReads {
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, ReadRef> reads_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<ObjectId, std::unique_ptr<Parked>> parked_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Directory::Watch>> ended_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace packice
