@@ -5,10 +5,12 @@ Usage: file_server.py DIRECTORY plain|ranges [CERTIFICATE KEY]
 plain: as `python3 -m http.server` does, which knows no ranges. ranges: with single ranges and
 If-Range, and an ETag made of the file's size and time.
 """
+import ctypes
 import functools
 import http.server
 import os
 import re
+import signal
 import ssl
 import sys
 
@@ -66,7 +68,12 @@ class Plain(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
 def main():
+    # Not longer than the test, however that ends.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     directory, kind = sys.argv[1:3]
     handler = functools.partial(Ranges if kind == "ranges" else Plain, directory=directory)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
