@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <utility>
 
@@ -17,16 +18,26 @@ constexpr int kKeepAliveSeconds = 20;
 constexpr int kKeepAliveInterval = 5;
 constexpr int kKeepAliveProbes = 3;
 
-// What fails here only makes the link slower to notice that its other end is gone.
-// Bytes that wait in the kernel. What is there cannot be called back, and a piece that has gone
-// only that far seems to be sent: too many pieces would then be on their way at a time.
-constexpr int kUnsentBytes = 256 << 10;
+// Bytes that wait in the kernel: what leaves in half a millisecond, within limits. What is there
+// cannot be called back, and a piece that has gone only that far seems to be sent: too many pieces
+// would then be on their way at a time. With less, a fast connection runs dry while this thread
+// comes back to it.
+constexpr int kLeastUnsentBytes = 256 << 10;
+constexpr int kMostUnsentBytes = 1 << 20;
+constexpr absl::Duration kUnsentTime = absl::Microseconds(500);
+// So often it is looked at how fast the connection is.
+constexpr uint64_t kTuneBytes = 16 << 20;
 
+void SetUnsent(int socket, int bytes) {
+  setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof(bytes));
+}
+
+// What fails here only makes the link slower to notice that its other end is gone.
 void SetOptions(int socket, absl::Duration stall_timeout) {
   const int on = 1;
   const int patience = static_cast<int>(absl::ToInt64Milliseconds(stall_timeout));
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes, sizeof(kUnsentBytes));
+  SetUnsent(socket, kLeastUnsentBytes);
   setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
   setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepAliveSeconds, sizeof(int));
   setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepAliveInterval, sizeof(int));
@@ -107,6 +118,20 @@ void Link::TakeGreeting(absl::string_view& bytes) {
     peer = absl::StrCat(remote.address().to_string(), ":", remote.port());
   }
   context_.events->OnAccepted(id_, peer);
+}
+
+void Link::NoteSent(size_t bytes) {
+  progress_ = context_.options.clock->Now();
+  sent_since_tuned_ += bytes;
+  if (sent_since_tuned_ < kTuneBytes) return;
+  const double least_seconds = 1e-6;
+  const double seconds = std::max(absl::ToDoubleSeconds(progress_ - tuned_at_), least_seconds);
+  const double unsent =
+      static_cast<double>(sent_since_tuned_) / seconds * absl::ToDoubleSeconds(kUnsentTime);
+  SetUnsent(socket_.native_handle(),
+            static_cast<int>(std::clamp<double>(unsent, kLeastUnsentBytes, kMostUnsentBytes)));
+  sent_since_tuned_ = 0;
+  tuned_at_ = progress_;
 }
 
 void Link::HangUp() {

@@ -80,6 +80,7 @@ class Link : public std::enable_shared_from_this<Link> {
   // Bytes that go.
   void FlushSoon();
   void Flush();
+  void NoteSent(size_t bytes);
   void TellSent();
   void Lost(const LinkStream::Moved& moved);
   static absl::Status WhyOver(const LinkStream::Moved& moved);
@@ -99,7 +100,9 @@ class Link : public std::enable_shared_from_this<Link> {
   std::vector<Outbox::Sent> sent_;
   Instant deadline_ = absl::InfiniteDuration();  // to be connected, then to be greeted
   Instant progress_ = absl::ZeroDuration();      // when bytes last went, or began to wait
-  Instant heard_ = absl::ZeroDuration();         // when bytes last came
+  uint64_t sent_since_tuned_ = 0;                // bytes
+  Instant tuned_at_ = absl::ZeroDuration();
+  Instant heard_ = absl::ZeroDuration();  // when bytes last came
   bool awaits_readable_ = false;
   bool awaits_writable_ = false;
   bool flush_is_due_ = false;

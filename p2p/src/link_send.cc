@@ -74,7 +74,7 @@ void Link::Flush() {
       if (moved.next == LinkStream::Next::kOver) Lost(moved);
       return;
     }
-    progress_ = context_.options.clock->Now();
+    NoteSent(moved.bytes);
     moved_bytes += moved.bytes;
     TellSent();
     if (over()) return;

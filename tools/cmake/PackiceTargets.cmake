@@ -179,6 +179,22 @@ function(packice_test)
   endif()
 endfunction()
 
+# packice_test_library(NAME tests_nodes LAYER tests SOURCES ... [USES layer ...] [IMPORTS target ...])
+# makes packice::tests_nodes: what several tests of a layer share, compiled once.
+function(packice_test_library)
+  packice_parse("LAYER;NAME" "" "LAYER;NAME" "SOURCES;USES;IMPORTS" ${ARGN})
+  packice_list_files(${arg_LAYER} ${arg_SOURCES})
+  if(NOT PACKICE_TESTS)
+    return()
+  endif()
+  add_library(${arg_NAME} STATIC EXCLUDE_FROM_ALL ${arg_SOURCES})
+  add_library(packice::${arg_NAME} ALIAS ${arg_NAME})
+  set_target_properties(${arg_NAME} PROPERTIES PACKICE_LAYER ${arg_LAYER} PACKICE_KIND test)
+  target_compile_options(${arg_NAME} PRIVATE -O0)
+  target_link_libraries(${arg_NAME} PRIVATE packice_compile_options PUBLIC GTest::gmock)
+  packice_link(${arg_NAME} PUBLIC USES ${arg_USES} IMPORTS ${arg_IMPORTS})
+endfunction()
+
 # packice_binary(NAME packice LAYER interface SOURCES ... [USES layer ...] [IMPORTS target ...])
 # makes and installs bin/packice; `--target run-packice` runs it.
 function(packice_binary)
