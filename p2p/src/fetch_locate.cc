@@ -89,9 +89,10 @@ void Fetch::OnHolders(const Location& location) {
     ++context_->counters.downloads_started;
     Publish(EventKind::kDownloadStarted, "");
     // A crowd that begins at once knows each other only by hearsay, and would hang together in
-    // clusters: some places are kept until the directory knows who else is there.
+    // clusters: until the directory knows who else is there, nobody has more sources than it named.
+    const size_t most = context_->options.max_sources;
     crowd_ = location.holders.size() < context_->options.full_mesh;
-    const size_t first = crowd_ ? context_->options.min_sources : context_->options.max_sources;
+    const size_t first = crowd_ ? std::clamp<size_t>(location.holders.size(), 1, most) : most;
     sources_.SetLimit(size_ <= context_->options.eager_bytes ? 1 : first);
     if (crowd_) LocateBy(context_->Now() + kCrowd * (0.75 + 0.5 * context_->random.Fraction()));
   } else if (crowd_) {
