@@ -37,7 +37,7 @@ absl::StatusOr<EventKinds> KindsOf(const std::vector<std::string>& names) {
 
 std::string Line(const EventRecord& event) {
   std::string line = absl::StrFormat(
-      "%s  %-14s", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", event.time, absl::UTCTimeZone()),
+      "%s  %-17s", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", event.time, absl::UTCTimeZone()),
       std::string(EventKindName(event.kind)));
   if (!event.tier.empty()) absl::StrAppend(&line, "  ", Printable(event.tier));
   if (!event.object_id.empty()) {
