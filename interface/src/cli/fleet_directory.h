@@ -54,9 +54,10 @@ class FleetDirectory final : public Directory {
  private:
   FleetDirectory() = default;
 
+  // First, so that it outlives what its questions wait for.
+  std::unique_ptr<DirectoryChain> chain_;
   std::unique_ptr<GossipNode> gossip_;
   std::unique_ptr<TrackerDirectory> trackers_;
-  std::unique_ptr<DirectoryChain> chain_;
 };
 
 }  // namespace packice::cli

@@ -49,7 +49,8 @@ absl::Status RemoveAll(Client& client, const std::vector<std::string>& ids, cons
     if (status.ok()) continue;
     const bool gone = args.prefix.has_value() && KindOf(status) == ErrorKind::kNotFound;
     if (gone) continue;  // since it was listed
-    if (KindOf(status) == ErrorKind::kUnavailable) return status;
+    // With --everywhere it may be another node that is gone.
+    if (KindOf(status) == ErrorKind::kUnavailable && !args.everywhere) return status;
     if (!failure.ok()) Complain(failure);
     failure = std::move(status);
   }

@@ -18,10 +18,18 @@ absl::Status FillAndSeal(Writer& writer, const std::function<absl::Status(Writer
   return state.sealed() ? absl::OkStatus() : state.Seal("");
 }
 
+// So long at a time is a filler waited for: one that gives up leaves nothing, and what nobody makes
+// a node of a swarm would await for ever.
+constexpr absl::Duration kAtATime = absl::Seconds(1);
+
 // The object was there, or being created, or gone again when its turn came: look again.
 bool WasOvertaken(const absl::Status& create) {
   const ErrorKind kind = KindOf(create);
   return kind == ErrorKind::kAlreadyExists || kind == ErrorKind::kBusy;
+}
+
+bool IsKind(const absl::StatusOr<Reader>& reader, ErrorKind kind) {
+  return !reader.ok() && KindOf(reader.status()) == kind;
 }
 
 }  // namespace
@@ -35,15 +43,15 @@ absl::StatusOr<Reader> Client::GetOrCreate(absl::string_view id,
   create.wait = absl::ZeroDuration();
   GetOptions get{.lease_ttl = options.lease_ttl};
   while (true) {
-    get.wait = std::max(absl::ZeroDuration(), deadline - clock.Now());
+    get.wait = absl::ZeroDuration();
     absl::StatusOr<Reader> reader = Get(id, get);
-    if (reader.ok() || KindOf(reader.status()) != ErrorKind::kNotFound) {
-      // A node bounds a wait that has no end.
-      const bool again =
-          !reader.ok() && KindOf(reader.status()) == ErrorKind::kTimeout && clock.Now() < deadline;
-      if (again) continue;
-      return reader;
+    const absl::Duration left = deadline - clock.Now();
+    if (IsKind(reader, ErrorKind::kNotSealed) && left > absl::ZeroDuration()) {
+      get.wait = std::min(left, kAtATime);
+      reader = Get(id, get);
+      if (IsKind(reader, ErrorKind::kTimeout) && clock.Now() < deadline) continue;
     }
+    if (!IsKind(reader, ErrorKind::kNotFound)) return reader;
 
     absl::StatusOr<Writer> writer = Create(id, create);
     if (!writer.ok()) {
