@@ -39,6 +39,9 @@ void DiscardEverywhere::OnLocated(absl::StatusOr<Location> location) {
     removals_.push_back({"", location.status()});
     return std::move(done_)(std::move(removals_));
   }
+  if (location->holders.empty() && !location->digest.empty() && ++looks_ < kLooks) {
+    return LookAgain();
+  }
   if (location->holders.empty()) {
     if (removals_.empty()) {
       return std::move(done_)(MakeError(
@@ -54,6 +57,11 @@ void DiscardEverywhere::OnLocated(absl::StatusOr<Location> location) {
                         self->OnDiscarded(address, std::move(result));
                       });
   }
+}
+
+void DiscardEverywhere::LookAgain() {
+  timers_.RunAt(clock_.Now() + kPause,
+                [self = shared_from_this()] { self->post_([self] { self->AskForHolders(); }); });
 }
 
 void DiscardEverywhere::OnDiscarded(const std::string& holder, absl::Status result) {

@@ -43,8 +43,10 @@ class PieceHasher {
   uint64_t in_piece_ = 0;
 };
 
-absl::Status AddBlob(const Blob& blob, std::string& buffer, PieceHasher& hasher) {
+absl::Status AddBlob(const Blob& blob, std::string& buffer, PieceHasher& hasher,
+                     const std::atomic<bool>& stop) {
   for (uint64_t at = 0; at < blob.size();) {
+    if (stop) return MakeError(ErrorKind::kUnavailable, "the node is shutting down");
     const uint64_t wanted = std::min(kBuffer, blob.size() - at);
     absl::StatusOr<size_t> n = blob.Read(at, absl::MakeSpan(&buffer[0], wanted));
     if (!n.ok()) return n.status();
@@ -61,7 +63,7 @@ absl::Status AddBlob(const Blob& blob, std::string& buffer, PieceHasher& hasher)
 }  // namespace
 
 absl::StatusOr<Manifest> MakeManifest(const Object& object, absl::optional<absl::Time> expires_at,
-                                      HashKind hash) {
+                                      HashKind hash, const std::atomic<bool>& stop) {
   Manifest manifest;
   manifest.hash = hash;
   manifest.piece_size = Manifest::PieceSizeFor(object.size());
@@ -78,7 +80,7 @@ absl::StatusOr<Manifest> MakeManifest(const Object& object, absl::optional<absl:
   std::string buffer(std::min(kBuffer, object.size()), '\0');
   PieceHasher hasher(manifest);
   for (const auto& blob : object.blobs()) {
-    if (absl::Status status = AddBlob(*blob, buffer, hasher); !status.ok()) return status;
+    if (absl::Status status = AddBlob(*blob, buffer, hasher, stop); !status.ok()) return status;
   }
   hasher.End();
   return manifest;

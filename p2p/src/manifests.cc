@@ -11,7 +11,7 @@ absl::StatusOr<std::shared_ptr<const Manifest>> Manifests::FindOrMake(const Obje
   if (std::shared_ptr<const Manifest> found = Find(object); found != nullptr) return found;
   const absl::StatusOr<ObjectInfo> info = blocking::Stat(local_, object.id());
   if (!info.ok()) return info.status();
-  absl::StatusOr<Manifest> made = MakeManifest(object, info->expires_at, hash_);
+  absl::StatusOr<Manifest> made = MakeManifest(object, info->expires_at, hash_, stop_);
   if (!made.ok()) return made.status();
   auto manifest = std::make_shared<const Manifest>(*std::move(made));
   Put(object, manifest);

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "packice/core/blocking.h"
 #include "packice/core/error.h"
 #include "sealed_pieces.h"
 
@@ -59,8 +60,24 @@ void NodeObjects::Create(const ObjectId& object_id, std::shared_ptr<const Manife
     return;
   }
   Drop(object_id);
+  Own(object_id);
   CreateNew(object_id, std::move(manifest), true, OnEngineThread(post_, std::move(done)));
 }
+
+absl::StatusOr<SwarmLease> NodeObjects::BeginCopy(AcquireRequest create) {
+  const ObjectId object_id = create.object_id;
+  Drop(object_id);
+  Own(object_id);
+  create.session = session_;
+  absl::StatusOr<Grant> grant = blocking::Acquire(local_, create);
+  const bool full = !grant.ok() && KindOf(grant.status()) == ErrorKind::kCapacity;
+  if (full && DropAll()) grant = blocking::Acquire(local_, std::move(create));
+  if (grant.ok()) return SwarmLease(local_, *std::move(grant));
+  Forget(object_id);
+  return grant.status();
+}
+
+void NodeObjects::EndCopy(const ObjectId& object_id) { Forget(object_id); }
 
 void NodeObjects::CreateNew(const ObjectId& object_id, std::shared_ptr<const Manifest> manifest,
                             bool may_drop, StoreDone done) {
@@ -77,7 +94,10 @@ void NodeObjects::CreateNew(const ObjectId& object_id, std::shared_ptr<const Man
     if (full && may_drop && DropAll()) {
       return CreateNew(object_id, std::move(manifest), false, std::move(done));
     }
-    if (!grant.ok()) return std::move(done)(grant.status());
+    if (!grant.ok()) {
+      Forget(object_id);
+      return std::move(done)(grant.status());
+    }
     Started(std::move(manifest), *std::move(grant), std::move(done));
   });
 }
@@ -86,10 +106,9 @@ void NodeObjects::Started(std::shared_ptr<const Manifest> manifest, Grant grant,
   const ObjectId object_id = grant.object->id();
   absl::StatusOr<std::shared_ptr<PartialPieces>> pieces =
       PartialPieces::Make(SwarmLease(local_, std::move(grant)), std::move(manifest));
-  if (!pieces.ok()) return std::move(done)(pieces.status());
-  {
-    MutexLock lock(mutex_);
-    owned_.insert(object_id);
+  if (!pieces.ok()) {
+    Forget(object_id);
+    return std::move(done)(pieces.status());
   }
   std::move(done)(std::shared_ptr<PieceStore>(*std::move(pieces)));
 }
@@ -136,7 +155,13 @@ void NodeObjects::Discard(const ObjectId& object_id, Done<absl::Status> done) {
     LeaseRequest discard;
     discard.lease_id = grant->lease.id;
     discard.session = session_;
-    local_.Discard(std::move(discard), std::move(done));
+    // A discard that fails leaves the lease.
+    SwarmLease lease(local_, *std::move(grant));
+    local_.Discard(std::move(discard),
+                   [lease = std::move(lease), done = std::move(done)](absl::Status status) mutable {
+                     lease.Release();
+                     std::move(done)(std::move(status));
+                   });
   });
 }
 
@@ -180,6 +205,11 @@ void NodeObjects::DropOld() {
     }
   }
   for (const ObjectId& id : ids) Drop(id);
+}
+
+void NodeObjects::Own(const ObjectId& object_id) {
+  MutexLock lock(mutex_);
+  owned_.insert(object_id);
 }
 
 void NodeObjects::Forget(const ObjectId& object_id) {

@@ -14,6 +14,7 @@
 #include "packice/p2p/transfer_engine.h"
 #include "partial_pieces.h"
 #include "post.h"
+#include "swarm_lease.h"
 #include "work_threads.h"
 
 namespace packice {
@@ -33,7 +34,12 @@ class NodeObjects final : public LocalObjects {
   void Abandon(std::shared_ptr<PieceStore> store) override;
   void Discard(const ObjectId& object_id, Done<absl::Status> done) override;
 
-  // Whether the object is being created by the swarm, by a download or as what one left.
+  // For an object that comes otherwise than by pieces: a lease to create it, in the place of what a
+  // download may have left of it. The swarm owns it until EndCopy. Blocks. Errors of Acquire.
+  absl::StatusOr<SwarmLease> BeginCopy(AcquireRequest create);
+  void EndCopy(const ObjectId& object_id);
+
+  // Whether the swarm is at creating the object, or it is what a download left.
   bool Owns(const ObjectId& object_id) const;
   // Gives up what a download left of the object, or of any: somebody needs the id, or the room.
   // Answers whether there was something.
@@ -52,6 +58,7 @@ class NodeObjects final : public LocalObjects {
                  Done<absl::StatusOr<std::shared_ptr<PieceStore>>> done);
   void Started(std::shared_ptr<const Manifest> manifest, Grant grant,
                Done<absl::StatusOr<std::shared_ptr<PieceStore>>> done);
+  void Own(const ObjectId& object_id);
   void Forget(const ObjectId& object_id);
 
   Peer& local_;

@@ -51,12 +51,13 @@ SwarmPeer::Impl::Impl(std::unique_ptr<Peer> local_peer, ChangeFeed& change_feed,
 SwarmPeer::Impl::~Impl() {
   if (keeper != nullptr) keeper->Stop();
   if (reads != nullptr) reads->Stop();
+  manifests.Stop();
   timers.Stop();
   hashing.Stop();
   copying.Stop();
   network.Stop();
   engine.reset();
-  reads.reset();
+  if (reads != nullptr) reads->Close();
   directory.reset();
 }
 
@@ -69,14 +70,14 @@ absl::Status SwarmPeer::Impl::Start(const MakeDirectory& make_directory) {
   directory = *std::move(made);
   posted_directory = std::make_unique<PostedDirectory>(*directory, post());
   if (origin_peer != nullptr) {
-    origin = std::make_unique<PeerOrigin>(*origin_peer, *local, copying, post());
+    origin = std::make_unique<PeerOrigin>(*origin_peer, *local, objects, copying, post());
   }
   TransferOptions transfer = options.transfer;
   transfer.address = address;
   engine = std::make_unique<TransferEngine>(std::move(transfer), network, objects,
                                             *posted_directory, origin.get(), *options.clock,
                                             SeedFrom(*options.random), *options.events);
-  reads = std::make_unique<SwarmReads>(*local, objects, *engine, *directory, timers, post(),
+  reads = std::make_shared<SwarmReads>(*local, objects, *engine, *directory, timers, post(),
                                        *options.clock);
   keeper = std::make_unique<HoldingsKeeper>(
       *local, changes, *directory, manifests, hashing,
@@ -243,7 +244,8 @@ void SwarmPeer::DiscardEverywhere(const ObjectId& object_id,
                                   Done<absl::StatusOr<std::vector<Removal>>> done) {
   impl_->network.Post([impl = impl_.get(), object_id, done = std::move(done)]() mutable {
     std::make_shared<class DiscardEverywhere>(object_id, impl->objects, *impl->engine,
-                                              *impl->posted_directory, std::move(done))
+                                              *impl->posted_directory, impl->timers, impl->post(),
+                                              *impl->options.clock, std::move(done))
         ->Start();
   });
 }

@@ -52,7 +52,7 @@ class SwarmPeer::Impl {
   std::unique_ptr<PostedDirectory> posted_directory;
   std::unique_ptr<PeerOrigin> origin;
   std::unique_ptr<TransferEngine> engine;
-  std::unique_ptr<SwarmReads> reads;
+  std::shared_ptr<SwarmReads> reads;
   std::unique_ptr<HoldingsKeeper> keeper;
   std::string address;
   std::atomic<double> load{0};

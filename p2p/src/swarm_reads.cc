@@ -36,6 +36,7 @@ struct SwarmReads::Read {
   std::atomic<int> rounds{0};
   std::atomic<bool> waits_locally{false};  // where the local peer counts it
   Mutex mutex;
+  absl::optional<TimerThread::Timer> timer ABSL_GUARDED_BY(mutex);
   // Null: it is answered.
   Done<absl::StatusOr<Grant>> done ABSL_GUARDED_BY(mutex);
 
@@ -61,7 +62,7 @@ SwarmReads::SwarmReads(Peer& local, NodeObjects& objects, TransferEngine& engine
       post_(std::move(post)),
       clock_(clock) {}
 
-SwarmReads::~SwarmReads() { Stop(); }
+SwarmReads::~SwarmReads() = default;
 
 void SwarmReads::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
   auto read = std::make_shared<Read>();
@@ -83,17 +84,20 @@ void SwarmReads::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> don
   if (stopped) {
     return Finish(read, MakeError(ErrorKind::kUnavailable, "the node is shutting down"));
   }
-  if (read->waits()) {
-    timers_.RunAt(read->deadline, [this, weak = std::weak_ptr<Read>(read)] {
-      const ReadRef late = weak.lock();
-      if (late == nullptr) return;
-      EndWhere(
-          [&late](const Read& other) { return other.number == late->number; },
-          MakeError(ErrorKind::kTimeout, absl::StrCat("object ", late->request.object_id.ToQuoted(),
-                                                      " was not here within the time to wait")));
-    });
-  }
   AskLocal(read);
+}
+
+void SwarmReads::StartTimer(const ReadRef& read) {
+  MutexLock lock(read->mutex);
+  if (!read->waits() || read->timer || read->done == nullptr) return;
+  read->timer = timers_.RunAt(read->deadline, [this, weak = std::weak_ptr<Read>(read)] {
+    const ReadRef late = weak.lock();
+    if (late == nullptr) return;
+    EndWhere(
+        [&late](const Read& other) { return other.number == late->number; },
+        MakeError(ErrorKind::kTimeout, absl::StrCat("object ", late->request.object_id.ToQuoted(),
+                                                    " was not here within the time to wait")));
+  });
 }
 
 void SwarmReads::AskLocal(const ReadRef& read) {
@@ -102,21 +106,27 @@ void SwarmReads::AskLocal(const ReadRef& read) {
   AcquireRequest request = read->request;
   request.wait = absl::ZeroDuration();
   local_.Acquire(std::move(request),
-                 [this, read](absl::StatusOr<Grant> grant) { OnLocal(read, std::move(grant)); });
+                 [self = shared_from_this(), read](absl::StatusOr<Grant> grant) {
+                   self->OnLocal(read, std::move(grant));
+                 });
 }
 
 void SwarmReads::WaitLocal(const ReadRef& read) {
   AcquireRequest request = read->request;
   request.wait = std::max(read->deadline - clock_.Now(), absl::Nanoseconds(1));
   read->waits_locally = true;
-  local_.Acquire(std::move(request), [this, read](absl::StatusOr<Grant> grant) {
-    read->waits_locally = false;
-    OnLocal(read, std::move(grant));
-  });
+  local_.Acquire(std::move(request),
+                 [self = shared_from_this(), read](absl::StatusOr<Grant> grant) {
+                   read->waits_locally = false;
+                   self->OnLocal(read, std::move(grant));
+                 });
+  // Whoever ended it meanwhile found nothing to cancel.
+  if (read->over()) local_.Cancel(read->operation);
 }
 
 void SwarmReads::OnLocal(const ReadRef& read, absl::StatusOr<Grant> grant) {
-  if (grant.ok()) return Finish(read, std::move(grant));
+  if (grant.ok() || read->over()) return Finish(read, std::move(grant));
+  StartTimer(read);
   const ErrorKind kind = KindOf(grant.status());
   if (kind == ErrorKind::kNotFound) return AskSwarm(read);
   if (kind == ErrorKind::kNotSealed) {
@@ -160,14 +170,15 @@ void SwarmReads::LookOnceMore(const ReadRef& read, const absl::Status& nobody) {
   AcquireRequest request = read->request;
   request.wait = absl::ZeroDuration();
   request.quiet = true;  // the miss is counted
-  local_.Acquire(std::move(request), [this, read, nobody, parked](absl::StatusOr<Grant> grant) {
-    if (!grant.ok()) {
-      if (!parked) Finish(read, nobody);
-      return;
-    }
-    if (parked) Unpark(read);
-    Finish(read, std::move(grant));
-  });
+  local_.Acquire(std::move(request),
+                 [self = shared_from_this(), read, nobody, parked](absl::StatusOr<Grant> grant) {
+                   if (!grant.ok()) {
+                     if (!parked) self->Finish(read, nobody);
+                     return;
+                   }
+                   if (parked) self->Unpark(read);
+                   self->Finish(read, std::move(grant));
+                 });
 }
 
 void SwarmReads::Park(const ReadRef& read) {
@@ -203,17 +214,17 @@ void SwarmReads::Wake(const ObjectId& object_id) {
   {
     MutexLock lock(mutex_);
     const auto it = parked_.find(object_id);
-    if (it == parked_.end()) return;
+    if (stopped_ || it == parked_.end()) return;
     parked = std::move(it->second);
     parked_.erase(it);
+    ++waking_;
   }
   for (const ReadRef& read : parked->reads) AskLocal(read);
   // The watch may be what called: it ends elsewhere, or with this.
-  {
-    MutexLock lock(mutex_);
-    ended_.push_back(std::move(parked->watch));
-  }
   timers_.RunAt(clock_.Now(), [this] { DropEnded(); });
+  MutexLock lock(mutex_);
+  ended_.push_back(std::move(parked->watch));
+  if (--waking_ == 0) awake_.NotifyAll();
 }
 
 void SwarmReads::DropEnded() {
@@ -241,6 +252,7 @@ void SwarmReads::Finish(const ReadRef& read, absl::StatusOr<Grant> grant) {
   {
     MutexLock lock(read->mutex);
     done = std::exchange(read->done, nullptr);
+    if (read->timer) timers_.Cancel(*std::exchange(read->timer, absl::nullopt));
   }
   {
     MutexLock lock(mutex_);
@@ -285,6 +297,17 @@ void SwarmReads::Stop() {
   }
   EndWhere([](const Read&) { return true; },
            MakeError(ErrorKind::kUnavailable, "the node is shutting down"));
+}
+
+void SwarmReads::Close() {
+  decltype(parked_) parked;
+  {
+    MutexLock lock(mutex_);
+    while (waking_ > 0) awake_.Wait(mutex_);
+    parked.swap(parked_);
+  }
+  parked.clear();  // waits for what these watches are just telling
+  DropEnded();
 }
 
 size_t SwarmReads::waiting() const {

@@ -1,6 +1,7 @@
 // The reads of a node that its own peer could not answer at once: each goes to and fro between the
 // local peer and the swarm until one of them has the object, its time is over, or its caller gives
-// up. Thread-safe.
+// up. Thread-safe. Kept alive by what it has asked of the local peer, which may answer after the
+// node's other parts have gone.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,10 @@
 
 namespace packice {
 
-class SwarmReads {
+class SwarmReads : public std::enable_shared_from_this<SwarmReads> {
  public:
-  // All outlive it; the engine is used on its thread only.
+  // All are used until Close only, but the local peer, which outlives it; the engine is used on its
+  // thread only.
   SwarmReads(Peer& local, NodeObjects& objects, TransferEngine& engine, Directory& directory,
              TimerThread& timers, Post post, const Clock& clock);
   ~SwarmReads();
@@ -37,6 +39,9 @@ class SwarmReads {
 
   // Ends all reads with `unavailable`, those to come, too.
   void Stop();
+  // After Stop. Blocks until nothing is under way that uses the engine, the directory or the
+  // timers.
+  void Close();
 
   // Those that no peer counts as waiting.
   size_t waiting() const;
@@ -46,6 +51,8 @@ class SwarmReads {
   struct Parked;
   using ReadRef = std::shared_ptr<Read>;
 
+  // Until its time is over.
+  void StartTimer(const ReadRef& read);
   void AskLocal(const ReadRef& read);
   void WaitLocal(const ReadRef& read);
   void AskSwarm(const ReadRef& read);
@@ -69,6 +76,8 @@ class SwarmReads {
   const Post post_;
   const Clock& clock_;
   mutable Mutex mutex_;
+  CondVar awake_;  // nobody is in Wake
+  size_t waking_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, ReadRef> reads_ ABSL_GUARDED_BY(mutex_);

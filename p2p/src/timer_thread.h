@@ -18,8 +18,12 @@ class TimerThread {
   explicit TimerThread(const Clock& clock);
   ~TimerThread();
 
+  using Timer = std::pair<Instant, uint64_t>;
+
   // The callback must be brief. After Stop it is dropped.
-  void RunAt(Instant when, absl::AnyInvocable<void() &&> callback);
+  Timer RunAt(Instant when, absl::AnyInvocable<void() &&> callback);
+  // Drops it, unless its time has come.
+  void Cancel(const Timer& timer);
 
   // Looks at the clock again: it may have been moved.
   void Nudge();
@@ -34,7 +38,8 @@ class TimerThread {
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::multimap<Instant, absl::AnyInvocable<void() &&>> due_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<Timer, absl::AnyInvocable<void() &&>> due_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

@@ -2,6 +2,7 @@
 // Thread-safe. The destructor waits for tasks that run and drops the others.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <thread>
 #include <vector>
@@ -23,13 +24,15 @@ class WorkThreads {
 
   // No task begins any more; blocks until none runs.
   void Stop();
+  // For tasks that take long: they end early.
+  bool stopping() const { return stopping_; }
 
  private:
   void Work();
 
   Mutex mutex_;
   CondVar changed_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> stopping_{false};  // set under the mutex
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };

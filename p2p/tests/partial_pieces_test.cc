@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,8 @@
 
 namespace packice {
 namespace {
+
+const std::atomic<bool> kNever{false};
 
 constexpr uint64_t kPiece = Manifest::kMinPieceBytes;
 
@@ -39,7 +42,7 @@ class PartialPiecesTest : public testing::Test {
     seal.session = session_;
     ASSERT_THAT(blocking::Seal(peer_, std::move(seal)), IsOk());
     absl::StatusOr<Manifest> manifest =
-        MakeManifest(*grant->object, absl::nullopt, HashKind::kXxh3);
+        MakeManifest(*grant->object, absl::nullopt, HashKind::kXxh3, kNever);
     ASSERT_THAT(manifest, IsOk());
     manifest_ = std::make_shared<const Manifest>(*std::move(manifest));
     original_ = *SealedPieces::Make(SwarmLease(peer_, *std::move(grant)), manifest_);
@@ -194,7 +197,7 @@ TEST_F(PartialPiecesTest, ManifestsOfEqualObjectsAreEqual) {
   seal.session = session_;
   ASSERT_THAT(blocking::Seal(peer_, std::move(seal)), IsOk());
   absl::StatusOr<Manifest> manifest =
-      MakeManifest(partial->lease().object(), absl::nullopt, HashKind::kXxh3);
+      MakeManifest(partial->lease().object(), absl::nullopt, HashKind::kXxh3, kNever);
   ASSERT_THAT(manifest, IsOk());
   EXPECT_EQ(manifest->Digest(), manifest_->Digest());
 }
