@@ -39,7 +39,7 @@ bool Download::Add(Source& source, const std::vector<bool>& held) {
     }
   }
   context_.network.ReceiveInto(source.channel.link, source.channel.number, store_);
-  if (source.asked_eager && source.complete && manifest.size() <= context_.options.eager_bytes) {
+  if (source.asked_eager && held.empty() && manifest.size() <= context_.options.eager_bytes) {
     // They are on their way unasked.
     for (uint32_t piece = 0; piece < pieces; ++piece) {
       if (picker_.Missing(piece)) Ask(source, piece);
@@ -104,7 +104,7 @@ void Download::WithdrawElsewhere(const Source& source, uint32_t piece) {
   }
 }
 
-bool Download::OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result) {
+bool Download::OnPiece(Source& source, uint32_t piece) {
   const Manifest& manifest = *store_->manifest();
   if (piece >= manifest.pieces()) return false;
   const uint64_t bytes = manifest.PieceBytes(piece);
@@ -113,7 +113,8 @@ bool Download::OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResu
     if (request.piece == piece) LearnWindow(source, now - request.asked_at);
   }
   Withdraw(source, piece, /*tell=*/false);
-  const bool fresh = result == TransferEngine::PieceResult::kVerified && picker_.Missing(piece);
+  // Whether this piece or another one of the same number was right: it is here.
+  const bool fresh = picker_.Missing(piece) && store_->Held(piece);
   if (fresh) {
     picker_.Got(piece);
     bytes_done_ += bytes;
@@ -135,7 +136,13 @@ void Download::Tick(Instant now) {
   std::vector<Source*> slow;
   for (const auto& source : set_.sources()) {
     if (source->requests.empty()) source->since = now;
-    if (source->open && now - source->since >= context_.options.request_timeout) {
+    // A piece that has begun to come may be a large one on a slow link.
+    const bool arriving =
+        std::any_of(source->requests.begin(), source->requests.end(),
+                    [](const Source::Request& request) { return request.arriving; });
+    const absl::Duration patience =
+        arriving ? context_.options.no_progress : context_.options.request_timeout;
+    if (source->open && now - source->since >= patience) {
       slow.push_back(source.get());
     }
   }
@@ -149,7 +156,7 @@ void Download::FillAll() {
   // Partial sources first.
   for (const bool complete : {false, true}) {
     for (const auto& source : set_.sources()) {
-      if (source->open && source->complete == complete) Fill(*source);
+      if (source->in_download && source->complete == complete) Fill(*source);
     }
   }
 }
@@ -160,6 +167,7 @@ void Download::Fill(Source& source) {
     const absl::optional<uint32_t> piece = Pick(source);
     if (!piece) break;
     if (!context_.down.Ready(now)) {
+      last_piece_ = now;  // it is this node that holds it up
       context_.WakeBy(context_.down.ReadyAt(now));
       break;
     }

@@ -39,7 +39,7 @@ class Download {
   // It is on its way: nobody else need send it.
   void OnPieceBegins(Source& source, uint32_t piece);
   // Whether it is a piece that was not here before.
-  bool OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result);
+  bool OnPiece(Source& source, uint32_t piece);
   void Tick(Instant now);
 
  private:

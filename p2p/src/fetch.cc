@@ -121,8 +121,8 @@ bool Fetch::OnOpened(Source& source, const OpenedFrame& opened) {
     early_.emplace_back(&source, opened.held);
     return true;
   }
-  source.in_download = true;
-  return download_->Add(source, opened.held);
+  source.in_download = download_->Add(source, opened.held);
+  return source.in_download;
 }
 
 bool Fetch::OnManifest(Source& source, const OpenedFrame& opened) {
@@ -166,8 +166,8 @@ void Fetch::OnCreated(absl::StatusOr<std::shared_ptr<PieceStore>> store) {
   download_ = std::make_unique<Download>(*context_, pool_, sources_, *std::move(store));
   readers_.Publish(object_id_, digest_, download_->store());
   for (auto& [source, held] : std::exchange(early_, {})) {
-    source->in_download = true;
-    if (!download_->Add(*source, held)) {
+    source->in_download = download_->Add(*source, held);
+    if (!source->in_download) {
       context_->Later([&pool = pool_, link = source->channel.link] {
         pool.HangUp(link, MakeError(ErrorKind::kUnavailable, "the holder breaks the protocol"));
       });
@@ -205,7 +205,7 @@ void Fetch::OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult 
     if (sources_.sources().empty()) LocateBy(context_->Now());
     return;
   }
-  if (!download_->OnPiece(source, piece, result)) return;
+  if (!download_->OnPiece(source, piece)) return;
   readers_.Verified(object_id_, piece);
   if (download_->done() && phase_ == Phase::kDownloading) Seal();
 }

@@ -77,6 +77,7 @@ class Fetch final : public SourceSet::Reader, public std::enable_shared_from_thi
   void OnHolders(const Location& location);
   void LocateBy(Instant at);
   void StartOrigin();
+  void TellStarted();
   bool OnManifest(Source& source, const OpenedFrame& opened);
   void Create();
   void OnCreated(absl::StatusOr<std::shared_ptr<PieceStore>> store);

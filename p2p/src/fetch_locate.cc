@@ -84,10 +84,7 @@ void Fetch::OnHolders(const Location& location) {
   if (location.digest != digest_) return;  // another content: not the one that is downloaded
   if (phase_ == Phase::kLocating) {
     phase_ = Phase::kConnecting;
-    started_at_ = context_->Now();
-    told_started_ = true;
-    ++context_->counters.downloads_started;
-    Publish(EventKind::kDownloadStarted, "");
+    TellStarted();
     // A crowd that begins at once knows each other only by hearsay, and would hang together in
     // clusters: until the directory knows who else is there, nobody has more sources than it named.
     const size_t most = context_->options.max_sources;
@@ -106,9 +103,17 @@ void Fetch::OnHolders(const Location& location) {
   sources_.Seek();
   if (!sources_.sources().empty() || sources_.holders().hopeful()) {
     fruitless_ = 0;
-  } else if (sources_.bans() > 0 || ++fruitless_ >= kMaxFruitless) {
+  } else if ((sources_.bans() > 0 && sources_.holders().all_banned()) ||
+             (!sources_.ever_open() && ++fruitless_ >= kMaxFruitless)) {
     End(OutOfHolders());
   }
+}
+
+void Fetch::TellStarted() {
+  started_at_ = context_->Now();
+  if (std::exchange(told_started_, true)) return;
+  ++context_->counters.downloads_started;
+  Publish(EventKind::kDownloadStarted, "");
 }
 
 void Fetch::LocateBy(Instant at) {
@@ -118,6 +123,7 @@ void Fetch::LocateBy(Instant at) {
 
 void Fetch::StartOrigin() {
   phase_ = Phase::kOrigin;
+  TellStarted();
   context_->origin->Copy(object_id_, [weak = weak_from_this()](absl::Status copied) {
     const std::shared_ptr<Fetch> self = weak.lock();
     if (self == nullptr || self->phase_ == Phase::kEnded) return;

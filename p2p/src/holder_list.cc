@@ -69,12 +69,6 @@ void HolderList::Worked(const std::string& address) {
   if (Entry* const entry = Find(address)) entry->failures = 0;
 }
 
-void HolderList::Drop(const std::string& address) {
-  const auto it = std::find_if(entries_.begin(), entries_.end(),
-                               [&](const Entry& entry) { return entry.address == address; });
-  if (it != entries_.end() && !it->banned) entries_.erase(it);
-}
-
 void HolderList::Ban(const std::string& address) {
   Entry* const entry = Find(address);
   if (entry == nullptr) return;
@@ -86,6 +80,11 @@ bool HolderList::hopeful() const {
   return std::any_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
     return !entry.banned && entry.failures < kUselessAfter;
   });
+}
+
+bool HolderList::all_banned() const {
+  return std::all_of(entries_.begin(), entries_.end(),
+                     [](const Entry& entry) { return entry.banned; });
 }
 
 std::vector<std::string> HolderList::Useless() const {

@@ -42,11 +42,11 @@ class HolderList {
   void Failed(const std::string& address, Instant now);  // later, and later each time
   void Busy(const std::string& address, Instant until);
   void Worked(const std::string& address);  // and is in use
-  void Drop(const std::string& address);    // has it no more
   void Ban(const std::string& address);
 
   // Whether there is anybody who is in use or may be tried with some hope.
   bool hopeful() const;
+  bool all_banned() const;
   // Whom a directory need not tell of: banned ones, and those that failed several times.
   std::vector<std::string> Useless() const;
 

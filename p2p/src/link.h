@@ -60,6 +60,8 @@ class Link : public std::enable_shared_from_this<Link> {
  private:
   // What one link may move before it is the others' turn.
   static constexpr size_t kTurnBytes = 1 << 20;
+  // Of frames that the other end does not take. It asks for much and reads nothing.
+  static constexpr size_t kMaxWaitingBytes = 64 << 20;
 
   enum class State { kConnecting, kGreeting, kUp, kOver };
 
@@ -81,6 +83,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void FlushSoon();
   void Flush();
   void NoteSent(size_t bytes);
+  void FailAsGreedy();
   void TellSent();
   void Lost(const LinkStream::Moved& moved);
   static absl::Status WhyOver(const LinkStream::Moved& moved);

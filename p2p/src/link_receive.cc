@@ -87,6 +87,8 @@ void Link::Take(absl::string_view bytes) {
       const absl::StatusOr<absl::optional<Frame>> frame = parser_.Next(bytes);
       if (!frame.ok()) return Fail(frame.status());
       if (frame->has_value()) TakeFrame(**frame);
+      // Within one turn there is room for many questions with long answers.
+      if (outbox_.frame_bytes() > kMaxWaitingBytes) return FailAsGreedy();
     }
   }
 }

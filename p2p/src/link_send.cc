@@ -6,12 +6,7 @@
 #include "packice/core/error.h"
 
 namespace packice {
-namespace {
-
-// Of frames that the other end does not take. It asks for much and reads nothing.
-constexpr size_t kMaxWaitingBytes = 64 << 20;
-
-}  // namespace
+namespace {}  // namespace
 
 void Link::Send(const Frame& frame) {
   if (state_ != State::kUp) return;
@@ -64,9 +59,7 @@ void Link::AwaitWritable() {
 }
 
 void Link::Flush() {
-  if (outbox_.frame_bytes() > kMaxWaitingBytes) {
-    return Fail(MakeError(ErrorKind::kUnavailable, "the other node asks for more than it reads"));
-  }
+  if (outbox_.frame_bytes() > kMaxWaitingBytes) return FailAsGreedy();
   for (size_t moved_bytes = 0; !outbox_.empty() && moved_bytes < kTurnBytes;) {
     const LinkStream::Moved moved = outbox_.Send(*stream_, kTurnBytes, sent_);
     if (moved.bytes == 0) {
@@ -80,6 +73,10 @@ void Link::Flush() {
     if (over()) return;
   }
   if (!outbox_.empty()) FlushSoon();
+}
+
+void Link::FailAsGreedy() {
+  Fail(MakeError(ErrorKind::kUnavailable, "the other node asks for more than it reads"));
 }
 
 void Link::TellSent() {

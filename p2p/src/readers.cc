@@ -188,7 +188,9 @@ void Readers::Pump() {
   while (queue_.size() > 0) {
     if (!uplink_.HasRoom(now)) return context_->WakeBy(uplink_.RoomBy(now));
     if (!context_->up.Ready(now)) return context_->WakeBy(context_->up.ReadyAt(now));
-    const absl::optional<UploadQueue::Choice> choice = queue_.Next();
+    // Who does not take what is sent to him has few places only, or soon nobody would get anything.
+    const absl::optional<UploadQueue::Choice> choice =
+        queue_.Next([&](uint64_t reader) { return uplink_.SendsMost(readers_[reader]->link); });
     if (!choice) return;
     ReaderChannel& reader = *readers_[choice->reader];
     const std::shared_ptr<PieceStore>& store = served_[reader.served]->store;
@@ -222,12 +224,13 @@ void Readers::Tick(Instant now) {
 }
 
 void Readers::ShutDown() {
+  std::vector<ReaderChannel*> waiting;  // with the last of them its object goes
   for (const auto& [key, served] : served_) {
-    const std::vector<ReaderChannel*> readers = served->readers;
-    for (ReaderChannel* reader : readers) {
-      if (!reader->open) RefuseReader(*reader, RefusalReason::kShuttingDown);
+    for (ReaderChannel* reader : served->readers) {
+      if (!reader->open) waiting.push_back(reader);
     }
   }
+  for (ReaderChannel* reader : waiting) RefuseReader(*reader, RefusalReason::kShuttingDown);
 }
 
 bool Readers::Busy(const ServedObject* served) const {

@@ -106,7 +106,8 @@ void SourceSet::LeaveSlow(Source& source) {
 }
 
 bool SourceSet::OnFrame(Source& source, const Frame& frame) {
-  source.since = context_.Now();
+  // Whoever owes pieces is not excused by other frames.
+  if (!source.open || source.requests.empty()) source.since = context_.Now();
   if (const auto* opened = absl::get_if<OpenedFrame>(&frame)) return OnOpened(source, *opened);
   if (const auto* have = absl::get_if<HaveFrame>(&frame)) {
     return source.open && reader_.OnHave(source, *have);
@@ -152,7 +153,7 @@ void SourceSet::OnRefused(Source& source, const RefusedFrame& refused) {
       break;
     default:
       context_.directory.Report(object_id_, source.address, HolderFault::kGone);
-      holders_.Drop(source.address);
+      holders_.Failed(source.address, now);  // not forgotten: others may go on naming it
   }
   Remove(source, /*close=*/true);
   Seek();

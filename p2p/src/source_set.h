@@ -59,7 +59,10 @@ class SourceSet {
 
   // From Source.
   bool OnFrame(Source& source, const Frame& frame);
-  void OnPieceBegins(Source& source, uint32_t piece) { reader_.OnPieceBegins(source, piece); }
+  void OnPieceBegins(Source& source, uint32_t piece) {
+    source.since = context_.Now();
+    reader_.OnPieceBegins(source, piece);
+  }
   void OnPiece(Source& source, uint32_t piece, TransferEngine::PieceResult result);
   void OnLost(Source& source);
 

@@ -117,6 +117,11 @@ void TransferEngine::Impl::Tick() {
   context_->due = absl::InfiniteDuration();
   std::vector<std::shared_ptr<packice::Fetch>> fetches;
   for (const auto& [object_id, fetch] : fetches_) fetches.push_back(fetch);
+  // Not always in one order: who comes first has the first choice of what the down limit allows.
+  if (!fetches.empty()) {
+    const auto first = static_cast<std::ptrdiff_t>(context_->random.Below(fetches.size()));
+    std::rotate(fetches.begin(), fetches.begin() + first, fetches.end());
+  }
   for (const auto& fetch : fetches) fetch->Tick(now);
   for (const auto& [key, discard] : discards_) discard->Tick(now);
   readers_.Tick(now);

@@ -69,6 +69,11 @@ bool Uplink::Sends(LinkId link, uint32_t channel) const {
   });
 }
 
+bool Uplink::SendsMost(LinkId link) const {
+  return std::count_if(sending_.begin(), sending_.end(),
+                       [&](const Sending& sending) { return sending.link == link; }) >= kMaxOfLink;
+}
+
 double Uplink::Load(Instant now) const {
   RateMeter busy = busy_;
   if (!sending_.empty()) busy.Add(absl::ToDoubleSeconds(now - busy_since_), now);

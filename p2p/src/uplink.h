@@ -4,6 +4,7 @@
 // Of one node; thread-compatible.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -34,10 +35,12 @@ class Uplink {
 
   size_t sending() const { return sending_.size(); }
   bool Sends(LinkId link, uint32_t channel) const;
-  double Load(Instant now) const;  // 0 to 1
+  bool SendsMost(LinkId link) const;  // as many pieces as one link may have on their way
+  double Load(Instant now) const;     // 0 to 1
 
  private:
   static constexpr size_t kMaxSending = 64;
+  static constexpr std::ptrdiff_t kMaxOfLink = 4;
 
   // After so long a piece is held up by its reader, and no longer counts.
   Instant HeldUpAt(const Sending& sending) const;

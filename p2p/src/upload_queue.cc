@@ -63,22 +63,23 @@ size_t UploadQueue::Waiting(ReaderKey reader) const {
   return found == nullptr ? 0 : found->waiting.size();
 }
 
-absl::optional<UploadQueue::Choice> UploadQueue::Next() {
+absl::optional<UploadQueue::Choice> UploadQueue::Next(Skip skip) {
   if (size_ == 0) return absl::nullopt;
   for (size_t i = 0; i < objects_.size(); ++i) {
     turn_ = (turn_ + 1) % objects_.size();
-    if (absl::optional<Choice> choice = NextOf(objects_[turn_])) return choice;
+    if (absl::optional<Choice> choice = NextOf(objects_[turn_], skip)) return choice;
   }
   return absl::nullopt;
 }
 
-absl::optional<UploadQueue::Choice> UploadQueue::NextOf(Object& object) {
+absl::optional<UploadQueue::Choice> UploadQueue::NextOf(Object& object, Skip skip) {
   using Cost = std::pair<uint32_t, uint64_t>;
   Reader* best = nullptr;
   size_t best_at = 0;
   Cost least;
   uint64_t equals = 0;
   for (Reader& reader : object.readers) {
+    if (reader.waiting.empty() || skip(reader.key)) continue;
     for (size_t at = 0; at < reader.waiting.size(); ++at) {
       const Cost cost(object.sent[reader.waiting[at]], reader.got);
       if (best != nullptr && cost > least) continue;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/types/optional.h"
 #include "random_stream.h"
 
@@ -44,8 +45,10 @@ class UploadQueue {
   void Cancel(ReaderKey reader, uint32_t piece);
   size_t Waiting(ReaderKey reader) const;
 
-  // Takes out what to send next, and counts it as sent.
-  absl::optional<Choice> Next();
+  // Takes out what to send next, and counts it as sent. Readers that `skip` is true of are passed
+  // over.
+  using Skip = absl::FunctionRef<bool(ReaderKey)>;
+  absl::optional<Choice> Next(Skip skip = [](ReaderKey) { return false; });
 
   size_t size() const { return size_; }
 
@@ -64,7 +67,7 @@ class UploadQueue {
   Object* FindObject(ObjectKey object);
   const Reader* FindReader(ReaderKey reader) const;
   Reader* FindReader(ReaderKey reader);
-  absl::optional<Choice> NextOf(Object& object);
+  absl::optional<Choice> NextOf(Object& object, Skip skip);
 
   RandomStream& random_;
   std::vector<Object> objects_;
