@@ -62,8 +62,11 @@ void Announcer::Changed(const ObjectId& object_id, Instant now) {
   for (size_t tracker : rendezvous_.Of(object_id)) {
     Outbox& outbox = outboxes_[tracker];
     if (outbox.failures == 0) outbox.due = std::min(outbox.due, now + options_.batch_delay);
-    const bool to_come = outbox.full && (!outbox.full->begun || outbox.full->told_to < object_id);
-    if (!to_come) outbox.changed.insert(object_id);
+    // A run that has begun may have named it in a message of which nobody knows whether it came:
+    // what is gone is told in any case.
+    const bool ahead = outbox.full && (!outbox.full->begun ||
+                                       (outbox.full->told_to < object_id && Holds(object_id)));
+    if (!ahead) outbox.changed.insert(object_id);
   }
 }
 

@@ -43,6 +43,9 @@ class Announcer {
 
   void Hold(const Holding& holding, Instant now);
   void LetGo(const ObjectId& object_id, Instant now);
+  bool Holds(const ObjectId& object_id) const {
+    return holdings_.find(object_id) != holdings_.end();
+  }
 
   // When the tracker is to be told something; infinite while a message is under way.
   Instant Due(size_t tracker) const;

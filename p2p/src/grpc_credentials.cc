@@ -18,7 +18,8 @@ absl::StatusOr<std::string> ReadPem(const std::string& path) {
   std::ifstream file(path);
   std::ostringstream content;
   content << file.rdbuf();
-  if (!file) {
+  // Without a word of its own gRPC would trust public authorities.
+  if (!file || content.str().empty()) {
     return MakeError(ErrorKind::kIo, absl::StrCat("cannot read the PEM file ", path));
   }
   return content.str();

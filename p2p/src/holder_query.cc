@@ -54,7 +54,9 @@ void HolderQuery::Proceed() {
     if (under_way_ > 0 || over_) return;
     over_ = true;
     result_.likely = next_likely_;
-    result_.nobody_answered = answers_ == 0 && next_likely_ + next_other_ > 0;
+    // That the others do not hold it says nothing of the one who seems to.
+    const bool likely_silent = result_.holders.empty() && likely_silent_ > 0;
+    result_.nobody_answered = likely_silent || (answers_ == 0 && next_likely_ + next_other_ > 0);
     result = std::move(result_);
     done = std::move(done_);
   }
@@ -73,6 +75,8 @@ void HolderQuery::OnAnswer(const StatementRef& member, bool likely,
       } else if (likely) {
         ++result_.not_held;
       }
+    } else if (likely) {
+      ++likely_silent_;
     }
   }
   Proceed();

@@ -60,6 +60,7 @@ class HolderQuery : public std::enable_shared_from_this<HolderQuery> {
   size_t next_other_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t answers_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t likely_silent_ ABSL_GUARDED_BY(mutex_) = 0;  // likely ones that have not answered
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
   Result result_ ABSL_GUARDED_BY(mutex_);
   Done<Result> done_ ABSL_GUARDED_BY(mutex_);

@@ -44,6 +44,9 @@ void HoldingsKeeper::Queue() {
 }
 
 void HoldingsKeeper::Work() {
+  if (again_.exchange(false)) {
+    for (const ObjectId& id : std::exchange(later_, {})) pending_.push_back(id);
+  }
   // Before the look: what changes from here on queues anew, behind this task's own successor.
   for (ObjectId& id : changes_.Take()) pending_.push_back(std::move(id));
   size_t looked = 0;
@@ -59,16 +62,23 @@ void HoldingsKeeper::Work() {
   changes_.OnReady(stopped_ ? std::function<void()>() : [this] { Queue(); });
 }
 
+void HoldingsKeeper::LookAgain() {
+  again_ = true;
+  Queue();
+}
+
 bool HoldingsKeeper::LookAtPage() {
   ListRequest request;
   request.after = after_;
   request.limit = kAtATime;
   absl::StatusOr<ListPage> page = blocking::List(local_, std::move(request));
   if (!page.ok()) {
+    // It is listed from here on when somebody asks for it again.
+    if (std::exchange(told_unlisted_, true)) return false;
     log_(absl::StrCat("the swarm cannot list this node's objects: ", page.status().message()));
-    listed_ = true;
     return false;
   }
+  told_unlisted_ = false;
   for (const ObjectInfo& object : page->objects) {
     if (stopped_) return false;
     if (object.state == ObjectState::kSealed) Look(object.object_id);
@@ -86,6 +96,11 @@ void HoldingsKeeper::Look(const ObjectId& object_id) {
   if (kind == ErrorKind::kNotSealed) return;
   directory_.Withdraw(object_id);
   if (kind == ErrorKind::kNotFound) return;
+  if (kind == ErrorKind::kUnavailable || kind == ErrorKind::kTimeout ||
+      kind == ErrorKind::kCapacity || kind == ErrorKind::kBusy) {
+    later_.insert(object_id);
+    return;
+  }
   if (kind != ErrorKind::kUnsupported) {
     log_(absl::StrCat("object ", object_id.ToQuoted(),
                       " is not offered to the swarm: ", status.message()));

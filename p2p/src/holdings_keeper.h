@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "manifests.h"
@@ -31,6 +31,9 @@ class HoldingsKeeper {
   void Start();
   // Looks no more.
   void Stop();
+  // Every now and then: at what could not be looked at, for a tier that was out of reach for
+  // instance.
+  void LookAgain();
 
   // Leases that it holds just now, each for a moment; and blocks until that moment is over.
   uint64_t leases() const { return leases_; }
@@ -60,7 +63,10 @@ class HoldingsKeeper {
   std::atomic<bool> queued_{false};
   // Of the task that runs.
   std::deque<ObjectId> pending_;
+  absl::flat_hash_set<ObjectId> later_;
+  std::atomic<bool> again_{false};
   bool listed_ = false;
+  bool told_unlisted_ = false;
   std::string after_;
 };
 

@@ -91,12 +91,12 @@ size_t MemberFilters::RankOf(const std::string& address, const ObjectId& object_
 }
 
 absl::optional<MemberFilters::Pull> MemberFilters::NextPull(Instant now) {
-  if (filter_bytes_ > kMaxFilterBytes) return absl::nullopt;
   auto place = members_.upper_bound(last_pull_);
   for (size_t i = 0; i < members_.size(); ++i, ++place) {
     if (place == members_.end()) place = members_.begin();
     Entry& entry = place->second;
     if (!entry.outdated() || entry.pulling || entry.pull_from > now) continue;
+    if (!entry.filter && filter_bytes_ > kMaxFilterBytes) continue;
     entry.pulling = true;
     last_pull_ = place->first;
     return Pull{place->first, entry.filter ? entry.version : 0};

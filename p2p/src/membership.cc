@@ -255,6 +255,7 @@ void Membership::AddMember(const MemberUpdate& update) {
   // The dead are news only to who knew them alive.
   const bool present = update.state == MemberState::kAlive || update.state == MemberState::kSuspect;
   if (!present || members_.present() >= options_.max_members) return;
+  if (members_.size() >= 2 * options_.max_members) return;  // most of them dead
   ++belief_changes_;
   members_.Add(MemberRecord{update.statement, Tenths(), MemberState::kAlive});
   join_backoff_ = options_.join_backoff;

@@ -24,7 +24,7 @@ OriginGrants::Answer OriginGrants::Ask(absl::string_view object_id, absl::string
       first_end = std::min(first_end, grant.until);
     }
   }
-  if (granted >= for_each_ || live_ >= kMaxLive) {
+  if (granted >= for_each_ || live_ >= kMaxLive || due_.size() >= 2 * kMaxLive) {
     return {false, std::max(std::min(kAskAgain, first_end - now), absl::Milliseconds(1))};
   }
   objects_[object_id].push_back({std::string(address), now + lasts_});

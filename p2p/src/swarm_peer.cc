@@ -99,6 +99,7 @@ Post SwarmPeer::Impl::post() {
 
 void SwarmPeer::Impl::Upkeep() {
   objects.DropOld();
+  if (keeper != nullptr) keeper->LookAgain();
   timers.RunAt(options.clock->Now() + kUpkeep, [this] { Upkeep(); });
 }
 

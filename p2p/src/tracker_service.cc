@@ -62,7 +62,9 @@ grpc::ServerUnaryReactor* TrackerService::Answer(grpc::CallbackServerContext* co
   Watches told;
   if (status.ok()) {
     MutexLock lock(mutex_);
-    status = call();
+    // Whoever has given it up sends it again, and may have sent it already: it must not come last.
+    status = context->IsCancelled() ? MakeError(ErrorKind::kUnavailable, "the call was given up")
+                                    : call();
     told = HandOutChanges();
   }
   for (const auto& watch : told) watch->Write();
@@ -148,11 +150,13 @@ grpc::ServerWriteReactor<tracker::v1::WatchResponse>* TrackerService::Watch(
     if (status.ok() && draining_) {
       status = MakeError(ErrorKind::kUnavailable, "this tracker is about to end");
     }
-    if (status.ok() && watches_.size() >= kMaxWatches) {
+    if (status.ok() && admitted_watches_ >= kMaxWatches) {
       status = MakeError(ErrorKind::kCapacity, absl::StrCat("there are ", kMaxWatches,
                                                             " watches of this tracker already"));
     }
-    watch = std::make_shared<TrackerWatch>(*this, *context, *request, next_watch_, status);
+    watch = std::make_shared<TrackerWatch>(
+        *this, *context, status.ok() ? *request : tracker::v1::WatchRequest(), next_watch_, status);
+    if (status.ok()) ++admitted_watches_;
     // Refused ones too live here until gRPC has done with them.
     watches_.emplace(next_watch_++, watch);
     table_.KeepChanges(true);
@@ -182,6 +186,7 @@ void TrackerService::Forget(TrackerWatch* watch) {
   MutexLock lock(mutex_);
   const auto found = watches_.find(watch->number());
   last = std::move(found->second);
+  if (last->admitted()) --admitted_watches_;
   watches_.erase(found);
   if (watches_.empty()) table_.KeepChanges(false);
 }

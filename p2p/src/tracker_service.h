@@ -80,6 +80,7 @@ class TrackerService final : public tracker::v1::Tracker::CallbackService {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   // In the order in which they came.
   absl::btree_map<uint64_t, std::shared_ptr<TrackerWatch>> watches_ ABSL_GUARDED_BY(mutex_);
+  size_t admitted_watches_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t next_watch_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -40,7 +40,12 @@ bool TrackerTable::Hold(Slot slot, const tracker::v1::Holding& told, Instant now
   auto found = contents_.find(key);
   ContentHolder* holder = found == contents_.end() ? nullptr : (*found)->Find(slot);
   if (holder == nullptr) {
-    if (IsFull(slot)) return false;
+    if (IsFull(slot)) {
+      // Its former content, if any, is no longer what the node has, and makes the room.
+      LetGo(slot, told.object_id());
+      if (IsFull(slot)) return false;
+      found = contents_.find(key);
+    }
     if (found == contents_.end())
       found = contents_.insert(TrackerContent::Make(key).release()).first;
     holder = &(*found)->Insert(slot);

@@ -22,6 +22,7 @@ TrackerWatch::TrackerWatch(TrackerService& service, grpc::CallbackServerContext&
     : service_(service),
       context_(context),
       number_(number),
+      admitted_(admitted.ok()),
       prefix_(request.prefix()),
       existing_only_(request.existing_only()),
       existing_(request.existing() || request.existing_only()),

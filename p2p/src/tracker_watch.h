@@ -29,6 +29,7 @@ class TrackerWatch final : public grpc::ServerWriteReactor<tracker::v1::WatchRes
 
   uint64_t number() const { return number_; }
   const std::string& prefix() const { return prefix_; }
+  bool admitted() const { return admitted_; }
 
   // Refuses the watch, or lets it begin. Once.
   void Start();
@@ -52,6 +53,7 @@ class TrackerWatch final : public grpc::ServerWriteReactor<tracker::v1::WatchRes
   TrackerService& service_;
   grpc::CallbackServerContext& context_;
   const uint64_t number_;
+  const bool admitted_;
   const std::string prefix_;
   const bool existing_only_;
 

@@ -69,7 +69,10 @@ void TrackerWatchClient::Open(size_t source) {
       },
       [self, source](const absl::Status&) { self->Again(source); });
   MutexLock lock(mutex_);
-  if (ended_ && stream != nullptr) stream->Cancel();
+  if (ended_) {
+    if (stream != nullptr) stream->Cancel();
+    return;
+  }
   sources_[source].stream = std::move(stream);
 }
 

@@ -178,6 +178,25 @@ TEST_F(AnnouncerTest, LostAnswersLoseNothing) {
   EXPECT_FALSE(Knows("o1"));
 }
 
+// The tracker has heard of it, and nobody knows that it has.
+TEST_F(AnnouncerTest, WhatGoesAfterALostAnswerInTheMiddleOfARunIsForgotten) {
+  for (int i = 10'000; i < 15'000; ++i) Hold(absl::StrCat(i));
+  Deliver(0);  // the first part of all
+  lose_answers_ = true;
+  Deliver(0);  // the second
+  lose_answers_ = false;
+  for (int i = 10'000; i < 15'000; ++i) {
+    if (Knows(absl::StrCat(i))) announcer_->LetGo(Id(absl::StrCat(i)), now_);
+  }
+  Run(kInterval);
+  while (tables_[0]->Sweep(now_, 1000)) {
+  }
+  for (int i = 10'000; i < 15'000; ++i) {
+    const std::string id = absl::StrCat(i);
+    EXPECT_EQ(Knows(id), announcer_->Holds(Id(id))) << id;
+  }
+}
+
 TEST_F(AnnouncerTest, WhatATrackerHadNoRoomForIsToldAgainLater) {
   tables_[0] = NewTable(1);
   Hold("a");

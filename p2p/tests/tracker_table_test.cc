@@ -256,6 +256,17 @@ TEST_F(SmallTrackerTableTest, WhatGoesBeyondANodesShareIsRefusedAndTold) {
   EXPECT_EQ(x.LetsGo("a").Holds("d").Say(now_).refused(), 0u);
 }
 
+TEST_F(SmallTrackerTableTest, ANodeThatIsFullMayChangeWhatItHolds) {
+  Member x(table_, "x:1");
+  x.Holds("a").Holds("b").Holds("c").Say(now_);
+  EXPECT_EQ(x.Holds("a", 'd').Say(now_).refused(), 0u);
+  tracker::v1::LocateRequest request;
+  request.set_object_id("a");
+  const auto response = table_.Locate(request, now_);
+  ASSERT_THAT(response, IsOk());
+  EXPECT_EQ(response->digest(), Digest('d'));
+}
+
 TEST_F(SmallTrackerTableTest, WhatGoesBeyondAllIsRefusedAndTold) {
   Member(table_, "x:1").Holds("a").Holds("b").Holds("c").Say(now_);
   Member y(table_, "y:1");

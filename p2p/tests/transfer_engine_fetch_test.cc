@@ -114,6 +114,58 @@ TEST_F(FetchTest, AWrongPieceBansItsSenderAndIsAskedOfAnother) {
   EXPECT_EQ(objects_.seals.size(), 1u);
 }
 
+TEST_F(FetchTest, HoldersThatCannotCountToTheNumberOfPiecesAreHungUpOn) {
+  Fetch();
+  AnswerLocate(HeldBy({"a", "b", "honest"}));
+  for (const char* const holder : {"a", "b"}) AnswerOpen(LinkTo(holder), {true});
+  AnswerOpen(LinkTo("honest"));
+  AnswerCreate(StoreWith({}));
+  for (const char* const holder : {"a", "b"}) EXPECT_TRUE(network_.HungUp(LinkTo(holder)));
+  ArriveAll(LinkTo("honest"));
+  EXPECT_EQ(objects_.seals.size(), 1u);
+}
+
+TEST_F(FetchTest, APieceThatIsHereIsNotAskedForAgainWhoeverBroughtIt) {
+  Download({"a"});
+  const LinkId a = LinkTo("a");
+  for (uint32_t piece = 0; piece < kPieces; ++piece) {
+    // Another copy of it came, was right, and was not told of.
+    static_cast<SimStore&>(*network_.into).held().Insert(piece);
+  }
+  for (const uint32_t piece : Asked(a)) {
+    engine_->OnPiece(a, LastOpen(a).channel, piece, Result::kUnwanted);
+  }
+  ArriveAll(a);
+  EXPECT_EQ(objects_.seals.size(), 1u);
+}
+
+TEST_F(FetchTest, WhoOwesPiecesIsLeftHoweverMuchHeTells) {
+  Download({"a"});
+  const LinkId a = LinkTo("a");
+  for (int i = 0; i < 11; ++i) {
+    engine_->OnFrame(a, HaveFrame{LastOpen(a).channel, {}});
+    Pass(absl::Seconds(1));
+  }
+  EXPECT_EQ(network_.Of<CloseFrame>(a).size(), 1u);
+}
+
+TEST_F(FetchTest, RefusalsInACircleAreNotFollowedRoundAndRound) {
+  Fetch();
+  AnswerLocate(HeldBy({"b"}));
+  const auto refuse = [&](const std::string& holder, const std::string& alternative) {
+    const LinkId link = LinkTo(holder);
+    engine_->OnLinkUp(link);
+    RefusedFrame refused;
+    refused.channel = LastOpen(link).channel;
+    refused.reason = RefusalReason::kNotHeld;
+    refused.alternatives = {alternative};
+    engine_->OnFrame(link, refused);
+  };
+  refuse("b", "c");
+  refuse("c", "b");
+  EXPECT_EQ(network_.dialled.size(), 2u);
+}
+
 TEST_F(FetchTest, ABrokenLinkIsDialledAgainAndBansNobody) {
   Download({"a"});
   engine_->OnLinkDown(LinkTo("a"), MakeError(ErrorKind::kUnavailable, "reset"));

@@ -210,6 +210,15 @@ TEST_F(ServeTest, ADiscardGoesToTheLocalObjects) {
   EXPECT_EQ(discarded.kind, ErrorKind::kNotFound);
 }
 
+TEST_F(ServeTest, ANodeThatShutsDownRefusesThoseWhoWaitForAnAnswer) {
+  const LinkId link = Accept();
+  engine_->OnFrame(link, OpenFor(1));
+  engine_->OnFrame(link, OpenFor(2));
+  engine_->ShutDown();
+  EXPECT_EQ(network_.Of<RefusedFrame>(link).size(), 2u);
+  EXPECT_TRUE(engine_->Drained());
+}
+
 TEST_F(ServeTest, ANodeThatShutsDownFinishesWhatWasAskedAndServesNobodyNew) {
   const LinkId link = ServeWhole();
   engine_->OnFrame(link, RequestFrame{1, {0}});

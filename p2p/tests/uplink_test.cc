@@ -28,6 +28,16 @@ TEST(Uplink, APieceThatItsReaderHoldsUpMakesRoomForAnother) {
   EXPECT_LE(uplink.RoomBy(now), now + absl::Milliseconds(3));
 }
 
+TEST(Uplink, OneLinkHasFewPlaces) {
+  Uplink uplink;
+  uint32_t piece = 0;
+  for (; !uplink.SendsMost(kLink); ++piece) uplink.Begin({kLink, 1, piece, 1000, kStart});
+  EXPECT_GE(piece, 2u);
+  EXPECT_LE(piece, 8u);
+  EXPECT_FALSE(uplink.SendsMost(LinkId{2}));
+  EXPECT_TRUE(uplink.HasRoom(kStart + absl::Seconds(1))) << "others are served";
+}
+
 TEST(Uplink, ForgetsWhatWasOnALinkThatIsGone) {
   Uplink uplink;
   uplink.Begin({kLink, 1, 0, 1000, kStart});

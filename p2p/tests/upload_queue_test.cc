@@ -47,6 +47,15 @@ TEST_F(UploadQueueTest, OfEqualPiecesServesTheReaderThatGotLeast) {
   EXPECT_EQ(queue_.Next()->reader, kAnn);
 }
 
+TEST_F(UploadQueueTest, PassesOverReadersThatAreToBeSkipped) {
+  for (uint32_t piece : {0u, 1u}) queue_.Push(kAnn, piece);
+  queue_.Push(kBob, 3);
+  const auto next = [&] { return queue_.Next([](uint64_t reader) { return reader == kAnn; }); };
+  EXPECT_EQ(next()->reader, kBob);
+  EXPECT_FALSE(next().has_value());
+  EXPECT_EQ(queue_.size(), 2u);
+}
+
 TEST_F(UploadQueueTest, ObjectsTakeTurns) {
   queue_.AddObject(2, 1);
   queue_.AddReader(2, 20);

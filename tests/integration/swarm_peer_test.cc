@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "packice/client.h"
 #include "packice/peers/file_system_peer.h"
 #include "swarm_host.h"
 #include "temporary_directory.h"
@@ -139,6 +140,21 @@ TEST_F(SwarmPeerTest, AWaitIsForWhatNobodyHasYet) {
   ASSERT_THAT(a->Put("later", {Bytes(100'000)}), IsOk());
   EXPECT_THAT(there.Wait(), IsOk());
   EXPECT_THAT(here.Wait(), IsOk());
+}
+
+TEST_F(SwarmPeerTest, WhoeverCanMakeWhatNobodyHasDoesNotWaitForIt) {
+  auto a = Host();
+  const auto client = ConnectDirect(std::shared_ptr<Peer>(std::shared_ptr<void>(), &a->peer()));
+  int fills = 0;
+  const auto fill = [&fills](Writer& writer) {
+    ++fills;
+    return writer.Write("made here");
+  };
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_OK_AND_ASSIGN(const Reader reader, client->GetOrCreate("made", fill));
+    EXPECT_THAT(reader.View(), IsOkAndHolds("made here"));
+  }
+  EXPECT_EQ(fills, 1);
 }
 
 TEST_F(SwarmPeerTest, AWaitEndsInTimeout) {

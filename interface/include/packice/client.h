@@ -137,7 +137,7 @@ struct GetOptions {
   // Of the lease. Without one it lasts as long as this client is connected.
   absl::optional<absl::Duration> lease_ttl = {};
   // How long to wait for an object that is still being created. One that nobody creates is
-  // `not_found` at once.
+  // `not_found` at once; a node of a swarm waits until somebody has it, anywhere.
   absl::Duration wait = absl::ZeroDuration();
 };
 
