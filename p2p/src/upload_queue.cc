@@ -6,16 +6,16 @@
 namespace packice {
 
 void UploadQueue::AddObject(ObjectKey object, uint32_t pieces) {
-  objects_.push_back({object, std::vector<uint32_t>(pieces), {}});
+  objects_.push_back(std::make_unique<Object>(Object{object, std::vector<uint32_t>(pieces), {}}));
 }
 
 void UploadQueue::RemoveObject(ObjectKey object) {
   const auto it = std::find_if(objects_.begin(), objects_.end(),
-                               [&](const Object& each) { return each.key == object; });
+                               [&](const auto& each) { return each->key == object; });
   if (it == objects_.end()) return;
-  for (const Reader& reader : it->readers) {
-    size_ -= reader.waiting.size();
-    object_of_.erase(reader.key);
+  for (const auto& reader : (*it)->readers) {
+    size_ -= reader->waiting.size();
+    readers_.erase(reader->key);
   }
   objects_.erase(it);
 }
@@ -23,38 +23,34 @@ void UploadQueue::RemoveObject(ObjectKey object) {
 void UploadQueue::AddReader(ObjectKey object, ReaderKey reader) {
   Object* const found = FindObject(object);
   if (found == nullptr) return;
-  found->readers.push_back({reader, 0, {}});
-  object_of_[reader] = object;
+  found->readers.push_back(std::make_unique<Reader>(Reader{reader, found, 0, {}, {}}));
+  readers_[reader] = found->readers.back().get();
 }
 
 void UploadQueue::RemoveReader(ReaderKey reader) {
-  const auto it = object_of_.find(reader);
-  if (it == object_of_.end()) return;
-  std::vector<Reader>& readers = FindObject(it->second)->readers;
-  const auto at = std::find_if(readers.begin(), readers.end(),
-                               [&](const Reader& each) { return each.key == reader; });
-  size_ -= at->waiting.size();
-  readers.erase(at);
-  object_of_.erase(it);
+  Reader* const found = FindReader(reader);
+  if (found == nullptr) return;
+  size_ -= found->waiting.size();
+  readers_.erase(reader);
+  auto& readers = found->object->readers;
+  readers.erase(std::find_if(readers.begin(), readers.end(),
+                             [&](const auto& each) { return each.get() == found; }));
 }
 
 bool UploadQueue::Push(ReaderKey reader, uint32_t piece) {
   Reader* const found = FindReader(reader);
-  if (found == nullptr) return true;
-  std::vector<uint32_t>& waiting = found->waiting;
-  if (std::find(waiting.begin(), waiting.end(), piece) != waiting.end()) return true;
-  if (waiting.size() >= kMaxOfReader) return false;
-  waiting.push_back(piece);
+  if (found == nullptr || found->asked.contains(piece)) return true;
+  if (found->waiting.size() >= kMaxOfReader) return false;
+  found->waiting.push_back(piece);
+  found->asked.insert(piece);
   ++size_;
   return true;
 }
 
 void UploadQueue::Cancel(ReaderKey reader, uint32_t piece) {
   Reader* const found = FindReader(reader);
-  if (found == nullptr) return;
-  const auto it = std::find(found->waiting.begin(), found->waiting.end(), piece);
-  if (it == found->waiting.end()) return;
-  found->waiting.erase(it);
+  if (found == nullptr || found->asked.erase(piece) == 0) return;
+  found->waiting.erase(std::find(found->waiting.begin(), found->waiting.end(), piece));
   --size_;
 }
 
@@ -67,7 +63,7 @@ absl::optional<UploadQueue::Choice> UploadQueue::Next(Skip skip) {
   if (size_ == 0) return absl::nullopt;
   for (size_t i = 0; i < objects_.size(); ++i) {
     turn_ = (turn_ + 1) % objects_.size();
-    if (absl::optional<Choice> choice = NextOf(objects_[turn_], skip)) return choice;
+    if (absl::optional<Choice> choice = NextOf(*objects_[turn_], skip)) return choice;
   }
   return absl::nullopt;
 }
@@ -78,21 +74,22 @@ absl::optional<UploadQueue::Choice> UploadQueue::NextOf(Object& object, Skip ski
   size_t best_at = 0;
   Cost least;
   uint64_t equals = 0;
-  for (Reader& reader : object.readers) {
-    if (reader.waiting.empty() || skip(reader.key)) continue;
-    for (size_t at = 0; at < reader.waiting.size(); ++at) {
-      const Cost cost(object.sent[reader.waiting[at]], reader.got);
+  for (const auto& reader : object.readers) {
+    if (reader->waiting.empty() || skip(reader->key)) continue;
+    for (size_t at = 0; at < reader->waiting.size(); ++at) {
+      const Cost cost(object.sent[reader->waiting[at]], reader->got);
       if (best != nullptr && cost > least) continue;
       if (best == nullptr || cost < least) equals = 0;
       least = cost;
       if (random_.Below(++equals) != 0) continue;
-      best = &reader;
+      best = reader.get();
       best_at = at;
     }
   }
   if (best == nullptr) return absl::nullopt;
   const Choice choice{best->key, best->waiting[best_at]};
   best->waiting.erase(best->waiting.begin() + static_cast<std::ptrdiff_t>(best_at));
+  best->asked.erase(choice.piece);
   --size_;
   ++best->got;
   ++object.sent[choice.piece];
@@ -100,23 +97,15 @@ absl::optional<UploadQueue::Choice> UploadQueue::NextOf(Object& object, Skip ski
 }
 
 UploadQueue::Object* UploadQueue::FindObject(ObjectKey object) {
-  for (Object& each : objects_) {
-    if (each.key == object) return &each;
+  for (const auto& each : objects_) {
+    if (each->key == object) return each.get();
   }
   return nullptr;
 }
 
-const UploadQueue::Reader* UploadQueue::FindReader(ReaderKey reader) const {
-  return const_cast<UploadQueue*>(this)->FindReader(reader);
-}
-
-UploadQueue::Reader* UploadQueue::FindReader(ReaderKey reader) {
-  const auto it = object_of_.find(reader);
-  if (it == object_of_.end()) return nullptr;
-  for (Reader& each : FindObject(it->second)->readers) {
-    if (each.key == reader) return &each;
-  }
-  return nullptr;
+UploadQueue::Reader* UploadQueue::FindReader(ReaderKey reader) const {
+  const auto it = readers_.find(reader);
+  return it == readers_.end() ? nullptr : it->second;
 }
 
 }  // namespace packice

@@ -9,9 +9,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/types/optional.h"
 #include "random_stream.h"
@@ -53,26 +55,28 @@ class UploadQueue {
   size_t size() const { return size_; }
 
  private:
+  struct Object;
   struct Reader {
     ReaderKey key;
+    Object* object;
     uint64_t got = 0;  // pieces
     std::vector<uint32_t> waiting;
+    absl::flat_hash_set<uint32_t> asked;  // the same, to find them: a hostile reader asks for much
   };
   struct Object {
     ObjectKey key;
     std::vector<uint32_t> sent;  // how often each piece was
-    std::vector<Reader> readers;
+    std::vector<std::unique_ptr<Reader>> readers;
   };
 
   Object* FindObject(ObjectKey object);
-  const Reader* FindReader(ReaderKey reader) const;
-  Reader* FindReader(ReaderKey reader);
+  Reader* FindReader(ReaderKey reader) const;
   absl::optional<Choice> NextOf(Object& object, Skip skip);
 
   RandomStream& random_;
-  std::vector<Object> objects_;
+  std::vector<std::unique_ptr<Object>> objects_;
   size_t turn_ = 0;
-  absl::flat_hash_map<ReaderKey, ObjectKey> object_of_;
+  absl::flat_hash_map<ReaderKey, Reader*> readers_;
   size_t size_ = 0;
 };
 
