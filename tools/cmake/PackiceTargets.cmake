@@ -179,15 +179,21 @@ function(packice_test)
   endif()
 endfunction()
 
-# packice_test_library(NAME tests_nodes LAYER tests SOURCES ... [USES layer ...] [IMPORTS target ...])
-# makes packice::tests_nodes: what several tests of a layer share, compiled once.
+# packice_test_library([OBJECTS] NAME tests_nodes LAYER tests SOURCES ... [USES layer ...]
+#                      [IMPORTS target ...])
+# makes packice::tests_nodes: what several tests share, compiled once. OBJECTS: all of it is linked,
+# whether it is called or not.
 function(packice_test_library)
-  packice_parse("LAYER;NAME" "" "LAYER;NAME" "SOURCES;USES;IMPORTS" ${ARGN})
+  packice_parse("LAYER;NAME" "OBJECTS" "LAYER;NAME" "SOURCES;USES;IMPORTS" ${ARGN})
   packice_list_files(${arg_LAYER} ${arg_SOURCES})
   if(NOT PACKICE_TESTS)
     return()
   endif()
-  add_library(${arg_NAME} STATIC EXCLUDE_FROM_ALL ${arg_SOURCES})
+  set(type STATIC)
+  if(arg_OBJECTS)
+    set(type OBJECT)
+  endif()
+  add_library(${arg_NAME} ${type} EXCLUDE_FROM_ALL ${arg_SOURCES})
   add_library(packice::${arg_NAME} ALIAS ${arg_NAME})
   set_target_properties(${arg_NAME} PROPERTIES PACKICE_LAYER ${arg_LAYER} PACKICE_KIND test)
   target_compile_options(${arg_NAME} PRIVATE -O0)

@@ -1,7 +1,5 @@
 // Acquires that wait: what they wait for, in which order, and all the ways it ends. See
 // peer_conformance.h.
-#pragma once
-
 #include <string>
 #include <vector>
 

@@ -1,6 +1,4 @@
 // Lookup: the grant of a live lease, for whoever has nothing but its id. See peer_conformance.h.
-#pragma once
-
 #include "packice/core/testing/peer_fixture.h"
 
 namespace packice {

@@ -1,7 +1,5 @@
 // The rules of eviction, for a peer with a capacity of its own that evicts the least recently used
 // object. See peer_conformance.h.
-#pragma once
-
 #include <string>
 
 #include "packice/core/testing/peer_fixture.h"

@@ -1,6 +1,4 @@
 // Relocate: an object gets another id, and nothing else of it changes. See peer_conformance.h.
-#pragma once
-
 #include <atomic>
 #include <string>
 #include <thread>

@@ -1,7 +1,5 @@
 // Acquire without waiting: each access against each state, and what is granted. See
 // peer_conformance.h.
-#pragma once
-
 #include <atomic>
 #include <string>
 #include <thread>

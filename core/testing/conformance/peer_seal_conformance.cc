@@ -1,6 +1,4 @@
 // Seal and Discard: what freezes, what goes away, and who may do it. See peer_conformance.h.
-#pragma once
-
 #include <string>
 
 #include "packice/core/testing/peer_fixture.h"

@@ -1,6 +1,4 @@
 // How leases end and whose they are: Release, TTLs, Renew, sessions. See peer_conformance.h.
-#pragma once
-
 #include "packice/core/testing/peer_fixture.h"
 
 namespace packice {

@@ -1,6 +1,4 @@
 // Stat, List and Stats: what an onlooker sees. See peer_conformance.h.
-#pragma once
-
 #include <algorithm>
 #include <string>
 #include <vector>
