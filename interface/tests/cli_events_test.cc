@@ -56,11 +56,11 @@ TEST_P(CliEvents, ALineForEach) {
   EXPECT_THAT(
       Lines(all.out),
       ElementsAre(
-          MatchesRegex("[0-9]{4}-[0-9T:.-]*Z  created         models/a  0 B  operation [0-9]*"),
-          MatchesRegex(".*Z  sealed          models/a  5 B  operation [0-9]*"),
-          HasSubstr("created         other"), HasSubstr("sealed          other")));
+          MatchesRegex("[0-9]{4}-[0-9T:.-]*Z  created            models/a  0 B  operation [0-9]*"),
+          MatchesRegex(".*Z  sealed             models/a  5 B  operation [0-9]*"),
+          HasSubstr("created            other"), HasSubstr("sealed             other")));
   EXPECT_THAT(Lines(node_.Run({"events", "--prefix", "models/", "--kind", "sealed"}).out),
-              ElementsAre(HasSubstr("sealed          models/a")));
+              ElementsAre(HasSubstr("sealed             models/a")));
   EXPECT_THAT(Lines(node_.Run({"events", "--json", "--after", "3"}).out),
               ElementsAre(MatchesRegex("\\{\"seq\":4,\"time\":\".*Z\",\"kind\":\"sealed\","
                                        "\"object_id\":\"other\",\"size\":5,\"operation\":.*\\}")));
@@ -96,7 +96,7 @@ TEST_P(CliEvents, EndsWhenNobodyReadsIt) {
   ASSERT_NE(pipe, nullptr);
   char line[1024] = "";
   EXPECT_NE(fgets(line, sizeof(line), pipe), nullptr);
-  EXPECT_THAT(line, HasSubstr("created         before"));
+  EXPECT_THAT(line, HasSubstr("created            before"));
   EXPECT_EQ(pclose(pipe), 0);
 }
 
@@ -159,7 +159,7 @@ TEST_P(CliTieredEvents, CopiesAreToldAndAreNoRequests) {
   for (int i = 0; i < 1000 && demoted.empty(); ++i) {
     demoted = node_.Run({"events", "--kind", "demoted"}).out;
   }
-  EXPECT_THAT(demoted, HasSubstr("demoted         hot  a  5 B"));
+  EXPECT_THAT(demoted, HasSubstr("demoted            hot  a  5 B"));
   EXPECT_THAT(Lines(node_.Run({"events", "--kind", "sealed"}).out),
               ElementsAre(HasSubstr("hot  a  5 B"), MatchesRegex(".*  cold  a  5 B.*  copy")));
   record.Signal(SIGINT);

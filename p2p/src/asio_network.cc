@@ -356,4 +356,9 @@ void AsioNetwork::ReceiveInto(LinkId link, uint32_t channel, std::shared_ptr<Pie
   if (Link* const found = impl_->Find(link)) found->ReceiveInto(channel, std::move(store));
 }
 
+Instant AsioNetwork::Heard(LinkId link) const {
+  const Link* const found = impl_->Find(link);
+  return found == nullptr ? absl::ZeroDuration() : found->heard();
+}
+
 }  // namespace packice

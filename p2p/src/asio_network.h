@@ -65,6 +65,7 @@ class AsioNetwork final : public TransferNetwork {
   void SendPiece(LinkId link, uint32_t channel, uint32_t piece,
                  std::shared_ptr<PieceStore> store) override;
   void ReceiveInto(LinkId link, uint32_t channel, std::shared_ptr<PieceStore> store) override;
+  Instant Heard(LinkId link) const override;
 
  private:
   class Impl;

@@ -136,13 +136,7 @@ void Download::Tick(Instant now) {
   std::vector<Source*> slow;
   for (const auto& source : set_.sources()) {
     if (source->requests.empty()) source->since = now;
-    // A piece that has begun to come may be a large one on a slow link.
-    const bool arriving =
-        std::any_of(source->requests.begin(), source->requests.end(),
-                    [](const Source::Request& request) { return request.arriving; });
-    const absl::Duration patience =
-        arriving ? context_.options.no_progress : context_.options.request_timeout;
-    if (source->open && now - source->since >= patience) {
+    if (source->open && now - source->since >= Patience(*source, now)) {
       slow.push_back(source.get());
     }
   }
@@ -150,6 +144,16 @@ void Download::Tick(Instant now) {
     if (!source->gone) set_.LeaveSlow(*source);
   }
   FillAll();
+}
+
+// A piece that comes may be a large one on a slow link.
+absl::Duration Download::Patience(const Source& source, Instant now) const {
+  const bool arriving =
+      std::any_of(source.requests.begin(), source.requests.end(),
+                  [](const Source::Request& request) { return request.arriving; });
+  const absl::Duration timeout = context_.options.request_timeout;
+  const bool comes = arriving && now - context_.network.Heard(source.channel.link) < timeout;
+  return comes ? context_.options.no_progress : timeout;
 }
 
 void Download::FillAll() {

@@ -45,6 +45,8 @@ class Download {
  private:
   static constexpr uint32_t kMaxAskings = 2;
 
+  // For how long a source may owe what it owes.
+  absl::Duration Patience(const Source& source, Instant now) const;
   void FillAll();
   void Fill(Source& source);
   absl::optional<uint32_t> Pick(const Source& source);

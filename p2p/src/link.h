@@ -49,6 +49,8 @@ class Link : public std::enable_shared_from_this<Link> {
   void SendPiece(uint32_t channel, uint32_t piece, std::shared_ptr<PieceStore> store);
   void ReceiveInto(uint32_t channel, std::shared_ptr<PieceStore> store);
 
+  Instant heard() const { return heard_; }  // when bytes last came
+
   // Ends it: after what can be sent at once, and without a word to anybody.
   void HangUp();
   // Ends it and tells why, if anybody knows of it.
@@ -105,7 +107,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Instant progress_ = absl::ZeroDuration();      // when bytes last went, or began to wait
   uint64_t sent_since_tuned_ = 0;                // bytes
   Instant tuned_at_ = absl::ZeroDuration();
-  Instant heard_ = absl::ZeroDuration();  // when bytes last came
+  Instant heard_ = absl::ZeroDuration();
   bool awaits_readable_ = false;
   bool awaits_writable_ = false;
   bool flush_is_due_ = false;

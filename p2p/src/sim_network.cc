@@ -121,6 +121,7 @@ void SimNetwork::Arrive(uint64_t id, uint32_t channel, uint32_t piece, bool wron
   Link* const link = links_[id].get();
   if (link == nullptr || !link->alive[0] || !link->alive[1]) return;
   SimNode& reader = *link->ends[0];
+  link->heard = world_.queue.Now();
   if (ChannelOf(*link, channel).store != nullptr) {
     reader.Tell([&](TransferEngine& engine) { engine.OnPieceBegins(LinkId{id}, channel, piece); });
     if (links_[id] == nullptr || !link->alive[0]) return;
@@ -151,6 +152,11 @@ void SimNetwork::Land(uint64_t id, uint32_t number, uint32_t piece, bool wrong) 
   world_.Trace(3, link->ends[0]->index(), piece);
   link->ends[0]->Tell(
       [&](TransferEngine& engine) { engine.OnPiece(LinkId{id}, number, piece, result); });
+}
+
+Instant SimNetwork::Heard(LinkId id) const {
+  const Link* const link = links_[static_cast<uint64_t>(id)].get();
+  return link == nullptr ? absl::ZeroDuration() : link->heard;
 }
 
 void SimNetwork::ReceiveInto(SimNode&, LinkId id, uint32_t number,

@@ -24,6 +24,7 @@ class SimNetwork {
   void Send(SimNode& from, LinkId link, Frame frame);
   void HangUp(SimNode& from, LinkId link);
   void SendPiece(SimNode& from, LinkId link, uint32_t channel, uint32_t piece);
+  Instant Heard(LinkId id) const;
   void ReceiveInto(SimNode& at, LinkId link, uint32_t channel, std::shared_ptr<PieceStore> store);
 
   // All links of a node that has crashed.
@@ -46,6 +47,7 @@ class SimNetwork {
   struct Link {
     SimNode* ends[2];  // the dialler first
     bool alive[2] = {true, true};
+    Instant heard = absl::ZeroDuration();  // when a piece last began to come
     bool counted = false;
     int64_t clear_at = 0;  // when the last piece has left, on its way to the dialler
     std::vector<Channel> channels;

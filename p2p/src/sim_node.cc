@@ -135,6 +135,8 @@ void SimNode::ReceiveInto(LinkId link, uint32_t channel, std::shared_ptr<PieceSt
   network_.ReceiveInto(*this, link, channel, std::move(store));
 }
 
+Instant SimNode::Heard(LinkId link) const { return network_.Heard(link); }
+
 template <typename Work>
 void SimNode::Soon(Work work) {
   world_.queue.After(kSoon, [this, life = life_, work = std::move(work)]() mutable {

@@ -65,6 +65,7 @@ class SimNode final : public TransferNetwork, public LocalObjects {
   void SendPiece(LinkId link, uint32_t channel, uint32_t piece,
                  std::shared_ptr<PieceStore> store) override;
   void ReceiveInto(LinkId link, uint32_t channel, std::shared_ptr<PieceStore> store) override;
+  Instant Heard(LinkId link) const override;
 
   void Borrow(const ObjectId& object_id,
               Done<absl::StatusOr<std::shared_ptr<PieceStore>>> done) override;

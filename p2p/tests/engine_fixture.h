@@ -42,6 +42,7 @@ class FakeNetwork final : public TransferNetwork {
                  std::shared_ptr<PieceStore>) override {
     pieces.push_back({link, channel, piece});
   }
+  Instant Heard(LinkId) const override { return heard; }
   void ReceiveInto(LinkId, uint32_t, std::shared_ptr<PieceStore> store) override {
     into = std::move(store);
   }
@@ -64,6 +65,7 @@ class FakeNetwork final : public TransferNetwork {
   std::vector<Sent> sent;
   std::vector<SentPiece> pieces;
   std::vector<LinkId> hung_up;
+  Instant heard = absl::ZeroDuration();  // on any link
   std::shared_ptr<PieceStore> into;
 };
 

@@ -149,6 +149,19 @@ TEST_F(FetchTest, WhoOwesPiecesIsLeftHoweverMuchHeTells) {
   EXPECT_EQ(network_.Of<CloseFrame>(a).size(), 1u);
 }
 
+TEST_F(FetchTest, APieceThatComesSlowlyIsWaitedFor) {
+  Download({"a"});
+  const LinkId a = LinkTo("a");
+  engine_->OnPieceBegins(a, LastOpen(a).channel, Asked(a).at(0));
+  for (int i = 0; i < 25; ++i) {
+    network_.heard = clock_.Now();
+    Pass(absl::Seconds(1));
+  }
+  EXPECT_TRUE(network_.Of<CloseFrame>(a).empty());
+  for (int i = 0; i < 11; ++i) Pass(absl::Seconds(1));
+  EXPECT_EQ(network_.Of<CloseFrame>(a).size(), 1u) << "nothing comes any more";
+}
+
 TEST_F(FetchTest, RefusalsInACircleAreNotFollowedRoundAndRound) {
   Fetch();
   AnswerLocate(HeldBy({"b"}));

@@ -53,6 +53,9 @@ class TransferNetwork {
   // OnPiece follows for each, verified or not. Pieces that came before, unasked behind OPENED, best
   // wait for this; where they are thrown away (kUnwanted), they are asked for.
   virtual void ReceiveInto(LinkId link, uint32_t channel, std::shared_ptr<PieceStore> store) = 0;
+
+  // When bytes last came on it, of pieces too.
+  virtual Instant Heard(LinkId link) const = 0;
 };
 
 // What a network tells: TransferEngine, but for tests of networks. All calls come on one thread,
