@@ -115,7 +115,7 @@ absl::StatusOr<std::shared_ptr<Object>> HoldingsKeeper::Share(const ObjectId& ob
   request.session = session_;
   request.quiet = true;
   MutexLock lock(look_mutex_);
-  ++leases_;
+  ++looks_;
   absl::StatusOr<Grant> grant = blocking::Acquire(local_, std::move(request));
   std::shared_ptr<Object> object;
   if (grant.ok()) {
@@ -125,7 +125,7 @@ absl::StatusOr<std::shared_ptr<Object>> HoldingsKeeper::Share(const ObjectId& ob
     release.session = session_;
     static_cast<void>(blocking::Release(local_, std::move(release)));
   }
-  --leases_;
+  ++looks_;
   if (!grant.ok()) return grant.status();
   return object;
 }

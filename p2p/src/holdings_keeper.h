@@ -35,8 +35,10 @@ class HoldingsKeeper {
   // instance.
   void LookAgain();
 
-  // Leases that it holds just now, each for a moment; and blocks until that moment is over.
-  uint64_t leases() const { return leases_; }
+  // Of the leases that it takes, each for a moment: odd while it holds one, and another number
+  // after each.
+  uint64_t looks() const { return looks_; }
+  // Blocks until that moment is over.
   void AwaitLook();
 
  private:
@@ -58,7 +60,7 @@ class HoldingsKeeper {
   const std::function<void(absl::string_view)> log_;
   const SessionId session_ = NewSessionId();
   Mutex look_mutex_;
-  std::atomic<uint64_t> leases_{0};
+  std::atomic<uint64_t> looks_{0};
   std::atomic<bool> stopped_{false};
   std::atomic<bool> queued_{false};
   // Of the task that runs.

@@ -1,6 +1,7 @@
 #include "packice/p2p/swarm_peer.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,8 @@ namespace packice {
 namespace {
 
 constexpr absl::Duration kUpkeep = absl::Seconds(5);
+// A look takes microseconds.
+constexpr int kMostTries = 100;
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
 
 uint64_t SeedFrom(RandomSource& random) {
@@ -119,6 +122,18 @@ void SwarmPeer::Impl::Relocate(const ObjectId& from, RelocateRequest request, bo
   });
 }
 
+template <typename Answer>
+void SwarmPeer::Impl::AskUndisturbed(std::function<void(Done<Answer>)> ask, Done<Answer> done,
+                                     int tries) {
+  const uint64_t before = keeper->looks();
+  ask([this, ask, before, tries, done = std::move(done)](Answer answer) mutable {
+    const bool disturbed = before % 2 == 1 || keeper->looks() != before;
+    if (!disturbed || tries == kMostTries) return std::move(done)(std::move(answer));
+    std::this_thread::yield();
+    AskUndisturbed(std::move(ask), std::move(done), tries + 1);
+  });
+}
+
 template <typename T>
 void SwarmPeer::Impl::Ask(std::function<T(TransferEngine&)> use, Done<absl::StatusOr<T>> done) {
   network.Post([this, use = std::move(use), done = std::move(done)]() mutable {
@@ -197,18 +212,26 @@ void SwarmPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>>
   impl_->local->Renew(std::move(request), std::move(done));
 }
 void SwarmPeer::Stat(const ObjectId& object_id, Done<absl::StatusOr<ObjectInfo>> done) {
-  impl_->local->Stat(object_id, std::move(done));
+  impl_->AskUndisturbed<absl::StatusOr<ObjectInfo>>(
+      [impl = impl_.get(), object_id](Done<absl::StatusOr<ObjectInfo>> each) {
+        impl->local->Stat(object_id, std::move(each));
+      },
+      std::move(done));
 }
 void SwarmPeer::List(ListRequest request, Done<absl::StatusOr<ListPage>> done) {
-  impl_->local->List(std::move(request), std::move(done));
+  impl_->AskUndisturbed<absl::StatusOr<ListPage>>(
+      [impl = impl_.get(), request = std::move(request)](Done<absl::StatusOr<ListPage>> each) {
+        impl->local->List(request, std::move(each));
+      },
+      std::move(done));
 }
 void SwarmPeer::Stats(Done<absl::StatusOr<PeerStats>> done) {
-  impl_->local->Stats(
+  impl_->AskUndisturbed<absl::StatusOr<PeerStats>>(
+      [impl = impl_.get()](Done<absl::StatusOr<PeerStats>> each) {
+        impl->local->Stats(std::move(each));
+      },
       [impl = impl_.get(), done = std::move(done)](absl::StatusOr<PeerStats> stats) mutable {
-        if (stats.ok()) {
-          stats->waiting += impl->reads->waiting();
-          stats->read_leases -= std::min(stats->read_leases, impl->keeper->leases());
-        }
+        if (stats.ok()) stats->waiting += impl->reads->waiting();
         std::move(done)(std::move(stats));
       });
 }

@@ -33,6 +33,11 @@ class SwarmPeer::Impl {
   // `from`: the id that the lease is of; empty where it is not known.
   void Relocate(const ObjectId& from, RelocateRequest request, bool again, Done<absl::Status> done);
 
+  // What counts leases is asked again until none of the keeper's came between: they are nobody's
+  // business. `ask` may be called several times.
+  template <typename Answer>
+  void AskUndisturbed(std::function<void(Done<Answer>)> ask, Done<Answer> done, int tries = 0);
+
   Post post();
   // Every now and then.
   void Upkeep();

@@ -24,6 +24,11 @@ absl::Status GoneAgain(const ObjectId& id) {
                                 "may be too small for what is read at a time"));
 }
 
+absl::Status TooLate(const ObjectId& id) {
+  return MakeError(ErrorKind::kTimeout,
+                   absl::StrCat("object ", id.ToQuoted(), " was not here within the time to wait"));
+}
+
 }  // namespace
 
 struct SwarmReads::Read {
@@ -93,10 +98,8 @@ void SwarmReads::StartTimer(const ReadRef& read) {
   read->timer = timers_.RunAt(read->deadline, [this, weak = std::weak_ptr<Read>(read)] {
     const ReadRef late = weak.lock();
     if (late == nullptr) return;
-    EndWhere(
-        [&late](const Read& other) { return other.number == late->number; },
-        MakeError(ErrorKind::kTimeout, absl::StrCat("object ", late->request.object_id.ToQuoted(),
-                                                    " was not here within the time to wait")));
+    EndWhere([&late](const Read& other) { return other.number == late->number; },
+             TooLate(late->request.object_id));
   });
 }
 
@@ -132,6 +135,7 @@ void SwarmReads::OnLocal(const ReadRef& read, absl::StatusOr<Grant> grant) {
   if (kind == ErrorKind::kNotSealed) {
     if (objects_.Owns(read->request.object_id)) return AskSwarm(read);
     if (read->waits() && clock_.Now() < read->deadline) return WaitLocal(read);
+    if (read->waits()) return Finish(read, TooLate(read->request.object_id));
   }
   Finish(read, std::move(grant));
 }
@@ -164,7 +168,9 @@ void SwarmReads::OnFetched(const ReadRef& read, const absl::Status& status) {
 
 // Those who wait are parked first, so that whatever is sealed here from now on wakes them; and what
 // was sealed while others were asked is seen now.
-void SwarmReads::LookOnceMore(const ReadRef& read, const absl::Status& nobody) {
+void SwarmReads::LookOnceMore(const ReadRef& read, absl::Status nobody) {
+  // The last look may come after the time is over.
+  if (read->waits()) nobody = TooLate(read->request.object_id);
   const bool parked = read->waits() && clock_.Now() < read->deadline;
   if (parked) Park(read);
   AcquireRequest request = read->request;

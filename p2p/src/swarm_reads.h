@@ -58,7 +58,7 @@ class SwarmReads : public std::enable_shared_from_this<SwarmReads> {
   void AskSwarm(const ReadRef& read);
   void OnLocal(const ReadRef& read, absl::StatusOr<Grant> grant);
   void OnFetched(const ReadRef& read, const absl::Status& status);
-  void LookOnceMore(const ReadRef& read, const absl::Status& nobody);
+  void LookOnceMore(const ReadRef& read, absl::Status nobody);
   // Until somebody has the object.
   void Park(const ReadRef& read);
   void Finish(const ReadRef& read, absl::StatusOr<Grant> grant);
