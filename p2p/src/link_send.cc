@@ -6,7 +6,6 @@
 #include "packice/core/error.h"
 
 namespace packice {
-namespace {}  // namespace
 
 void Link::Send(const Frame& frame) {
   if (state_ != State::kUp) return;

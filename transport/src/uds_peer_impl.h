@@ -2,7 +2,6 @@
 // gathered for one message. Thread-safe.
 #pragma once
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "fork_registry.h"
 #include "packice/core/blocking.h"
 #include "packice/core/error.h"
 #include "packice/core/fd_blob.h"
@@ -28,10 +28,10 @@ namespace packice {
 class UdsPeer::Impl {
  public:
   explicit Impl(UdsPeerOptions options) : options_(std::move(options)), state_(new State) {
-    ForkRegistry::Get().Add(this);
+    AddForkHook(this, &InChild);
   }
   ~Impl() {
-    ForkRegistry::Get().Remove(this);
+    RemoveForkHook(this);
     // The end of the channel answers what is unanswered, which still needs the state.
     std::shared_ptr<UdsChannel> channel;
     {
@@ -213,44 +213,13 @@ class UdsPeer::Impl {
     std::vector<UdsChannel::Call> calls;
   };
 
-  // Finds the peers of this process when it forks.
-  class ForkRegistry {
-   public:
-    static ForkRegistry& Get() {
-      static ForkRegistry& registry = *new ForkRegistry;
-      return registry;
-    }
-    void Add(Impl* peer) {
-      MutexLock lock(mutex_);
-      peers_.insert(peer);
-    }
-    void Remove(Impl* peer) {
-      MutexLock lock(mutex_);
-      peers_.erase(peer);
-    }
-
-   private:
-    ForkRegistry() {
-      pthread_atfork([] { Get().Lock(); }, [] { Get().Unlock(); }, [] { Get().InChild(); });
-    }
-    // Around fork(2): three functions that hold one lock between them, beyond what the analysis can
-    // see.
-    void Lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Lock(); }
-    void Unlock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.Unlock(); }
-    void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      for (Impl* peer : peers_) {
-        // The parent's session must end with the parent: this copy of its socket must not keep it
-        // open.
-        const int socket = peer->state_->socket.load();
-        if (socket >= 0) close(socket);
-        peer->state_ = new State;
-      }
-      mutex_.Unlock();
-    }
-
-    Mutex mutex_;
-    std::set<Impl*> peers_ ABSL_GUARDED_BY(mutex_);
-  };
+  // The parent's session must end with the parent: this copy of its socket must not keep it open.
+  static void InChild(void* self) {
+    Impl& peer = *static_cast<Impl*>(self);
+    const int socket = peer.state_->socket.load();
+    if (socket >= 0) close(socket);
+    peer.state_ = new State;
+  }
 
   void Send(absl::Span<UdsChannel::Call> calls) {
     // Twice: the first attempt may find out that the node was restarted.
