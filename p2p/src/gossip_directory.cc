@@ -98,7 +98,8 @@ void GossipDirectory::Locate(LocateRequest request, Done<absl::StatusOr<Location
     candidates = others_.WhoMayHold(request.object_id, random_);
   }
   const ObjectId object_id = request.object_id;
-  HolderQuery::Run(object_id, std::move(candidates), fleet_.ask,
+  std::vector<std::string> exclude = request.exclude;
+  HolderQuery::Run(object_id, std::move(exclude), std::move(candidates), fleet_.ask,
                    [this, request = std::move(request),
                     done = std::move(done)](HolderQuery::Result result) mutable {
                      if (result.nobody_answered) {

@@ -1,21 +1,22 @@
 #include "holder_query.h"
 
-#include <algorithm>
+#include "absl/algorithm/container.h"
 
 namespace packice {
 
 using gossip::v1::Envelope;
 
-void HolderQuery::Run(const ObjectId& object_id, MemberFilters::Candidates candidates,
-                      AskMember ask, Done<Result> done) {
-  std::shared_ptr<HolderQuery>(
-      new HolderQuery(object_id, std::move(candidates), std::move(ask), std::move(done)))
+void HolderQuery::Run(const ObjectId& object_id, std::vector<std::string> exclude,
+                      MemberFilters::Candidates candidates, AskMember ask, Done<Result> done) {
+  std::shared_ptr<HolderQuery>(new HolderQuery(object_id, std::move(exclude), std::move(candidates),
+                                               std::move(ask), std::move(done)))
       ->Proceed();
 }
 
-HolderQuery::HolderQuery(const ObjectId& object_id, MemberFilters::Candidates candidates,
-                         AskMember ask, Done<Result> done)
+HolderQuery::HolderQuery(const ObjectId& object_id, std::vector<std::string> exclude,
+                         MemberFilters::Candidates candidates, AskMember ask, Done<Result> done)
     : object_id_(object_id),
+      exclude_(std::move(exclude)),
       ask_(std::move(ask)),
       candidates_(std::move(candidates)),
       done_(std::move(done)) {
@@ -33,7 +34,7 @@ void HolderQuery::Proceed() {
       ++under_way_;
     }
     const bool likely_done = under_way_ == 0 && to_ask.empty();
-    while (likely_done && result_.holders.empty() && next_other_ < candidates_.others.size()) {
+    while (likely_done && !wanted_ && next_other_ < candidates_.others.size()) {
       to_ask.emplace_back(candidates_.others[next_other_++], false);
       ++under_way_;
     }
@@ -71,6 +72,7 @@ void HolderQuery::OnAnswer(const StatementRef& member, bool likely,
     if (answer.ok() && answer->has_description()) {
       ++answers_;
       if (answer->description().held()) {
+        wanted_ |= !absl::c_linear_search(exclude_, member->metadata().transfer_address);
         result_.holders.push_back(Answer{member, std::move(*answer->mutable_description())});
       } else if (likely) {
         ++result_.not_held;

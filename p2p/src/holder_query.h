@@ -40,19 +40,21 @@ class HolderQuery : public std::enable_shared_from_this<HolderQuery> {
     bool nobody_answered = false;
   };
 
-  // Asks the likely ones, and where they have it not, some of the others.
-  static void Run(const ObjectId& object_id, MemberFilters::Candidates candidates, AskMember ask,
-                  Done<Result> done);
+  // Asks the likely ones, and where none has it but whom the asker does not want (`exclude`, by
+  // transfer address), some of the others.
+  static void Run(const ObjectId& object_id, std::vector<std::string> exclude,
+                  MemberFilters::Candidates candidates, AskMember ask, Done<Result> done);
 
  private:
-  HolderQuery(const ObjectId& object_id, MemberFilters::Candidates candidates, AskMember ask,
-              Done<Result> done);
+  HolderQuery(const ObjectId& object_id, std::vector<std::string> exclude,
+              MemberFilters::Candidates candidates, AskMember ask, Done<Result> done);
 
   void Proceed();
   void OnAnswer(const StatementRef& member, bool likely,
                 absl::StatusOr<gossip::v1::Envelope> answer);
 
   const ObjectId object_id_;
+  const std::vector<std::string> exclude_;
   const AskMember ask_;
   Mutex mutex_;
   MemberFilters::Candidates candidates_ ABSL_GUARDED_BY(mutex_);
@@ -61,6 +63,7 @@ class HolderQuery : public std::enable_shared_from_this<HolderQuery> {
   size_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t answers_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t likely_silent_ ABSL_GUARDED_BY(mutex_) = 0;  // likely ones that have not answered
+  bool wanted_ ABSL_GUARDED_BY(mutex_) = false;       // holder has been found
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
   Result result_ ABSL_GUARDED_BY(mutex_);
   Done<Result> done_ ABSL_GUARDED_BY(mutex_);

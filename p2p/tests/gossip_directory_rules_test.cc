@@ -91,10 +91,11 @@ class GossipDirectoryRulesTest : public testing::Test {
     Hint(name, "a");
     holds_[name] = description;
   }
-  absl::StatusOr<Location> Locate(bool has_origin = false) {
+  absl::StatusOr<Location> Locate(bool has_origin = false, std::vector<std::string> exclude = {}) {
     LocateRequest request;
     request.object_id = Id("a");
     request.has_origin = has_origin;
+    request.exclude = std::move(exclude);
     Pending<absl::StatusOr<Location>> pending;
     directory_->Locate(request, pending.Callback());
     return pending.Wait();
@@ -184,6 +185,15 @@ TEST_F(GossipDirectoryRulesTest, WhereTheLikelyOnesHaveItNotOthersAreAskedAndTha
   EXPECT_EQ(location.digest, Content("content"));
   EXPECT_EQ(directory_->figures().hints, 1u);
   EXPECT_EQ(directory_->figures().false_hints, 1u);
+}
+
+TEST_F(GossipDirectoryRulesTest, WhereOnlyAnExcludedOneSeemsToHaveItOthersAreAsked) {
+  Holds("known", Whole("content"));
+  Join("silent about it");
+  holds_["silent about it"] = Whole("content");
+  ASSERT_OK_AND_ASSIGN(Location location, Locate(false, {"known:1"}));
+  ASSERT_THAT(location.holders, SizeIs(1));
+  EXPECT_EQ(location.holders[0].address, "silent about it:1");
 }
 
 TEST_F(GossipDirectoryRulesTest, WhereNobodyAnswersNobodyCanTell) {
