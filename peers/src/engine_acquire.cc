@@ -260,11 +260,15 @@ absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& requ
 absl::StatusOr<Object::Blobs> LocalPeer::Engine::MakeBlobs(const AcquireRequest& request) {
   uint64_t freed = 0;
   const auto make = [&](absl::optional<uint64_t> size) {
-    absl::StatusOr<std::unique_ptr<Blob>> blob = store_->CreateFor(request.object_id, size);
+    const auto create = [&] {
+      return request.written_here && size.has_value() ? store_->CreateHere(request.object_id, *size)
+                                                      : store_->CreateFor(request.object_id, size);
+    };
+    absl::StatusOr<std::unique_ptr<Blob>> blob = create();
     // The medium may run out before the capacity does, of descriptors above all.
     while (!blob.ok() && KindOf(blob.status()) == ErrorKind::kCapacity &&
            MakeMediumRoom(TotalSize(request), freed, request.operation)) {
-      blob = store_->CreateFor(request.object_id, size);
+      blob = create();
     }
     return blob;
   };

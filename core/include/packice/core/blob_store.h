@@ -30,6 +30,13 @@ class BlobStore {
     return Create(size);
   }
 
+  // The same for a blob that this process fills by Blob::Write alone: until its Seal nobody asks it
+  // for a descriptor or a mapping, so that a store may put it where no other process could write.
+  virtual absl::StatusOr<std::unique_ptr<Blob>> CreateHere(const ObjectId& object_id,
+                                                           uint64_t size) {
+    return CreateFor(object_id, size);
+  }
+
   // What a blob of `size` bytes will take up of the medium, in bytes.
   virtual uint64_t FootprintOf(uint64_t size) const { return size; }
 };

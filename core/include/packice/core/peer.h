@@ -45,6 +45,9 @@ struct AcquireRequest {
   absl::optional<absl::Duration> object_ttl;
   // Of the lease. Without one the lease lives as long as its session. Over 0.
   absl::optional<absl::Duration> ttl;
+  // kCreate: this process fills the blobs, by Blob::Write alone; it asks for no descriptor and no
+  // mapping before Seal. A peer that has a better place for such bytes takes it.
+  bool written_here = false;
   // How long to wait for what stands in the way (see Peer::Acquire). Zero: not at all.
   absl::Duration wait = absl::ZeroDuration();
   // Housekeeping, not use: it counts as no hit, neither for the eviction policy nor in the
