@@ -1,4 +1,4 @@
-// What a blob costs: created, written, sealed; with packing and without.
+// What a blob costs: created, written, sealed; by a client and by its node, in segments and apart.
 #include <deque>
 #include <memory>
 #include <string>
@@ -11,35 +11,42 @@
 namespace packice {
 namespace {
 
-// Keeps the latest `kept` blobs alive.
-void Put(benchmark::State& state, MemoryBlobStore& store, size_t kept) {
+// Keeps the latest hundred alive.
+template <typename Create>
+void Put(benchmark::State& state, const Create& create) {
   const std::string bytes(static_cast<size_t>(state.range(0)), 'x');
   std::deque<std::unique_ptr<Blob>> blobs;
   for (auto _ : state) {
-    auto blob = store.Create(bytes.size());
+    absl::StatusOr<std::unique_ptr<Blob>> blob = create(bytes.size());
     if (!blob.ok() || !(*blob)->Write(0, bytes).ok() || !(*blob)->Seal(absl::nullopt).ok()) {
       state.SkipWithError("a put failed");
       break;
     }
     blobs.push_back(*std::move(blob));
-    if (blobs.size() > kept) blobs.pop_front();
+    if (blobs.size() > 100) blobs.pop_front();
   }
-  state.counters["packed"] = static_cast<double>(store.counters().packed_blobs);
+  state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 
-void BM_Put(benchmark::State& state) {
+void BM_PutByAClient(benchmark::State& state) {
   MemoryBlobStore store;
-  Put(state, store, 100);
+  Put(state, [&](uint64_t size) { return store.Create(size); });
 }
-BENCHMARK(BM_Put)->Arg(1 << 10)->Arg(64 << 10)->Arg(1 << 20);
+BENCHMARK(BM_PutByAClient)->Arg(1 << 10)->Arg(64 << 10)->Arg(256 << 10)->Arg(1 << 20);
 
-void BM_PutPacked(benchmark::State& state) {
+void BM_PutByAClientApart(benchmark::State& state) {
   MemoryBlobStoreOptions options;
-  options.high_water = 2'000;
+  options.segment_threshold = 0;
   MemoryBlobStore store(options);
-  Put(state, store, 20'000);
+  Put(state, [&](uint64_t size) { return store.Create(size); });
 }
-BENCHMARK(BM_PutPacked)->Arg(1 << 10)->Arg(16 << 10);
+BENCHMARK(BM_PutByAClientApart)->Arg(1 << 10)->Arg(64 << 10)->Arg(256 << 10)->Arg(1 << 20);
+
+void BM_PutHere(benchmark::State& state) {
+  MemoryBlobStore store;
+  Put(state, [&](uint64_t size) { return store.CreateHere(ObjectId(), size); });
+}
+BENCHMARK(BM_PutHere)->Arg(1 << 10)->Arg(64 << 10)->Arg(256 << 10)->Arg(1 << 20)->Arg(8 << 20);
 
 void BM_Describe(benchmark::State& state) {
   MemoryBlobStore store;

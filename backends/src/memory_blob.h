@@ -1,51 +1,52 @@
-// The blob that a MemoryBlobStore hands out: a tenant, wherever it lives at present. Owned by its
-// Object; may outlive the store.
+// The blob that a client writes: a memfd of its own, whose bytes move to a segment when it is
+// sealed and small. Owned by its Object; may outlive the store. Thread-safe as Blob asks.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
 #include "absl/types/optional.h"
 #include "absl/types/span.h"
-#include "packer.h"
+#include "memory_store_state.h"
 #include "packice/core/blob.h"
-#include "packice/core/error.h"
-#include "tenant.h"
+#include "packice/core/mutex.h"
 
 namespace packice {
 
 class MemoryBlob final : public Blob {
  public:
-  MemoryBlob(std::shared_ptr<Packer> packer, std::shared_ptr<Tenant> tenant)
-      : packer_(std::move(packer)), tenant_(std::move(tenant)) {}
-  ~MemoryBlob() override { packer_->Leave(tenant_); }
+  MemoryBlob(std::shared_ptr<MemoryStoreState> store, std::unique_ptr<Blob> own)
+      : store_(std::move(store)), home_(std::move(own)) {}
+  ~MemoryBlob() override;
 
-  uint64_t size() const override { return tenant_->home()->size(); }
-  bool sealed() const override { return tenant_->home()->sealed(); }
+  uint64_t size() const override { return home()->size(); }
+  bool sealed() const override { return home()->sealed(); }
   absl::StatusOr<size_t> Read(uint64_t offset, absl::Span<char> out) const override {
-    return tenant_->home()->Read(offset, out);
+    return home()->Read(offset, out);
   }
   absl::Status Write(uint64_t offset, absl::string_view bytes) override {
-    return tenant_->home()->Write(offset, bytes);
+    return home()->Write(offset, bytes);
   }
-  absl::Status Seal(absl::optional<uint64_t> size) override {
-    // The packer is told once: from then on it owns the tenant's place.
-    const std::shared_ptr<Blob> home = tenant_->home();
-    if (home->sealed())
-      return MakeError(ErrorKind::kPermissionDenied, "the blob is sealed already");
-    absl::Status status = home->Seal(size);
-    if (status.ok()) packer_->Sealed(tenant_);
-    return status;
-  }
-  absl::StatusOr<Mapping> Map(MapAccess access) const override {
-    return tenant_->home()->Map(access);
-  }
-  BlobDescriptor Describe() const override { return tenant_->home()->Describe(); }
+  absl::Status Seal(absl::optional<uint64_t> size) override;
+  absl::StatusOr<Mapping> Map(MapAccess access) const override { return home()->Map(access); }
+  BlobDescriptor Describe() const override { return home()->Describe(); }
 
  private:
-  const std::shared_ptr<Packer> packer_;
-  const std::shared_ptr<Tenant> tenant_;
+  // Where the bytes are at present. Who looks while they move goes on with the memfd, where they
+  // are as well.
+  std::shared_ptr<Blob> home() const {
+    MutexLock lock(mutex_);
+    return home_;
+  }
+  // Null where they stay in their memfd.
+  std::shared_ptr<Blob> CopyToSegment(const Blob& own) const;
+
+  const std::shared_ptr<MemoryStoreState> store_;
+  bool moved_ = false;  // by Seal; for the destructor
+  mutable Mutex mutex_;
+  std::shared_ptr<Blob> home_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace packice

@@ -6,6 +6,11 @@
 
 namespace packice {
 
+bool MemoryMedium::in_temp_files() {
+  if (kind_.load(std::memory_order_relaxed) == Kind::kAuto) Make(0).IgnoreError();
+  return kind_.load(std::memory_order_relaxed) == Kind::kTempFile;
+}
+
 absl::StatusOr<std::unique_ptr<Blob>> MemoryMedium::Make(absl::optional<uint64_t> size) {
   const Kind kind = kind_.load(std::memory_order_relaxed);
   if (kind != Kind::kTempFile) {

@@ -1,5 +1,4 @@
-// What a memory blob is made of: memfds, or temporary files where there are none. Owned by a
-// Packer. Thread-safe.
+// What a memory blob is made of: memfds, or temporary files where there are none. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -23,6 +22,9 @@ class MemoryMedium {
 
   // As MemfdBlob::Create or TempFileBlob::Create.
   absl::StatusOr<std::unique_ptr<Blob>> Make(absl::optional<uint64_t> size);
+
+  // Whether there is no memfd, asked for or found out: by a trial, where nothing was made yet.
+  bool in_temp_files();
 
  private:
   // kAuto until it has found that there is no memfd; then kTempFile.

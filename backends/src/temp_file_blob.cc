@@ -11,31 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "file_size.h"
 #include "packice/core/error.h"
+#include "temp_file.h"
 
 namespace packice {
-namespace {
-
-absl::StatusOr<UniqueFd> OpenUnlinked(const std::string& directory) {
-  UniqueFd fd(open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (fd) return fd;
-  if (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL) {
-    // A file system without O_TMPFILE: for a moment the file has a name.
-    std::string path = absl::StrCat(directory, "/packice-XXXXXX");
-    fd = UniqueFd(mkostemp(path.data(), O_CLOEXEC));
-    if (fd && unlink(path.c_str()) == 0) return fd;
-  }
-  return ErrnoError(errno, absl::StrCat("cannot make a temporary file in ", directory));
-}
-
-// The same file, opened anew for reading.
-absl::StatusOr<UniqueFd> ReopenReadOnly(int fd) {
-  const std::string path = absl::StrCat("/proc/self/fd/", fd);
-  UniqueFd reader(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (reader) return reader;
-  return ErrnoError(errno, absl::StrCat("cannot open a temporary file for reading as ", path));
-}
-
-}  // namespace
 
 std::string TempFileBlob::DefaultDirectory() {
   const char* chosen = std::getenv("TMPDIR");
@@ -45,7 +23,7 @@ std::string TempFileBlob::DefaultDirectory() {
 
 absl::StatusOr<std::unique_ptr<TempFileBlob>> TempFileBlob::Create(absl::optional<uint64_t> size,
                                                                    const std::string& directory) {
-  absl::StatusOr<UniqueFd> fd = OpenUnlinked(directory);
+  absl::StatusOr<UniqueFd> fd = temp_file::Open(directory);
   if (!fd.ok()) return fd.status();
   if (size.has_value()) {
     if (absl::Status status = SetFileSize(fd->get(), *size); !status.ok()) return status;
@@ -72,7 +50,7 @@ absl::Status TempFileBlob::Seal(absl::optional<uint64_t> size) {
   const FdDescriptor from = absl::get<FdDescriptor>(writer->Describe());
   const int fd = from.fd->get();
   const uint64_t wanted = declared_.has_value() ? *declared_ : size.value_or(writer->size());
-  absl::StatusOr<UniqueFd> reader = ReopenReadOnly(fd);
+  absl::StatusOr<UniqueFd> reader = temp_file::ReopenReadOnly(fd);
   if (!reader.ok()) return reader.status();
   if (absl::Status status = SetFileSize(fd, wanted); !status.ok()) return status;
   if (fchmod(fd, 0400) != 0) return ErrnoError(errno, "cannot make a temporary file read-only");

@@ -14,7 +14,8 @@ namespace packice {
 Mapping::Mapping(Mapping&& other) noexcept
     : bytes_(std::exchange(other.bytes_, {})),
       base_(std::exchange(other.base_, nullptr)),
-      length_(std::exchange(other.length_, 0)) {}
+      length_(std::exchange(other.length_, 0)),
+      owner_(std::move(other.owner_)) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   // What was mapped here is unmapped now, not when `other` goes: a writable mapping is in Seal's
@@ -23,6 +24,7 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(bytes_, taken.bytes_);
   std::swap(base_, taken.base_);
   std::swap(length_, taken.length_);
+  std::swap(owner_, taken.owner_);
   return *this;
 }
 
@@ -49,9 +51,10 @@ absl::StatusOr<Mapping> Mapping::Map(int fd, uint64_t offset, uint64_t size, Map
   return mapping;
 }
 
-Mapping Mapping::Borrow(absl::Span<char> bytes) {
+Mapping Mapping::Borrow(absl::Span<char> bytes, std::shared_ptr<const void> owner) {
   Mapping mapping;
   mapping.bytes_ = bytes;
+  mapping.owner_ = std::move(owner);
   return mapping;
 }
 

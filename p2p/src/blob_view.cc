@@ -34,7 +34,10 @@ absl::Status BlobView::Add(const Blob& blob, uint64_t start) {
   Part part;
   part.start = start;
   const BlobDescriptor descriptor = blob.Describe();
-  if (const auto* fd = absl::get_if<FdDescriptor>(&descriptor)) {
+  const auto* fd = absl::get_if<FdDescriptor>(&descriptor);
+  // What sendfile(2) has taken may still wait in the socket when the lease is over and the segment
+  // has other bytes there: such bytes are copied.
+  if (fd != nullptr && fd->segment == nullptr) {
     part.fd = fd->fd;
     part.fd_offset = fd->offset;
   } else if (const auto* path = absl::get_if<PathDescriptor>(&descriptor)) {

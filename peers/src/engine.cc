@@ -10,6 +10,9 @@ namespace {
 // Lists that an object moved under, before the next one keeps objects from moving.
 constexpr int kListAttempts = 3;
 
+// How often a store that had nothing to give back is asked whether it has by now.
+constexpr absl::Duration kLookForIdle = absl::Minutes(1);
+
 }  // namespace
 
 LocalPeer::Engine::Engine(std::unique_ptr<BlobStore> store, std::unique_ptr<LeaseTable> leases,
@@ -20,6 +23,7 @@ LocalPeer::Engine::Engine(std::unique_ptr<BlobStore> store, std::unique_ptr<Leas
       clock_(*options.clock),
       random_(*options.random),
       events_(*options.events),
+      index_(*options.index),
       log_(std::move(options.log)),
       describe_session_(std::move(options.describe_session)),
       store_(std::move(store)),
@@ -30,7 +34,11 @@ LocalPeer::Engine::Engine(std::unique_ptr<BlobStore> store, std::unique_ptr<Leas
       archive_(std::move(archive)),
       executor_(std::move(executor)) {
   if (options.background_reaper) {
-    reaper_ = std::make_unique<Reaper>(clock_, [this] { return RunDue(); });
+    reaper_ = std::make_unique<Reaper>(clock_, [this] {
+      const Instant next = RunDue();
+      const Instant now = clock_.Now();
+      return std::min({next, store_->ReleaseIdle(now), now + kLookForIdle});
+    });
   }
 }
 
@@ -110,6 +118,8 @@ PeerStats LocalPeer::Engine::Stats() {
     stats.hit_bytes += stripe.hit_bytes;
     stats.misses += stripe.misses;
   }
+  stats.hits += index_reads_.load(std::memory_order_relaxed);
+  stats.hit_bytes += index_bytes_.load(std::memory_order_relaxed);
   const LeaseCounts leases = leases_->Counts();
   stats.read_leases = leases.read;
   stats.create_leases = leases.create;
@@ -123,6 +133,18 @@ PeerStats LocalPeer::Engine::Stats() {
   stats.waiting = waits_.count();
   stats.coldest_age = policy_->ColdestAge();
   return stats;
+}
+
+void LocalPeer::Engine::CountReads(absl::Span<const ObjectId> objects, uint64_t reads,
+                                   uint64_t bytes) {
+  index_reads_.fetch_add(reads, std::memory_order_relaxed);
+  index_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  for (const ObjectId& id : objects) {
+    Stripe& stripe = objects_.StripeOf(id);
+    MutexLock lock(stripe.mutex);
+    Record* const record = stripe.Find(id);
+    if (record != nullptr && record->sealed()) policy_->Hit(*record);
+  }
 }
 
 Instant LocalPeer::Engine::NextDeadline() const {

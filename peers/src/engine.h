@@ -57,6 +57,7 @@ class LocalPeer::Engine {
   absl::StatusOr<ObjectInfo> Stat(const ObjectId& object_id);
   absl::StatusOr<ListPage> List(const ListRequest& request);
   PeerStats Stats();
+  void CountReads(absl::Span<const ObjectId> objects, uint64_t reads, uint64_t bytes);
   void AwaitIdle();
 
  private:
@@ -247,6 +248,7 @@ class LocalPeer::Engine {
   Clock& clock_;
   RandomSource& random_;
   EventSink& events_;
+  ObjectIndex& index_;
   const std::function<void(absl::string_view)> log_;
   const std::function<std::string(SessionId)> describe_session_;
   const std::unique_ptr<BlobStore> store_;
@@ -286,6 +288,8 @@ class LocalPeer::Engine {
 
   std::atomic<uint64_t> next_incarnation_{1};  // where there is no archive
   std::atomic<uint64_t> used_{0};              // bytes
+  std::atomic<uint64_t> index_reads_{0};
+  std::atomic<uint64_t> index_bytes_{0};
   std::atomic<uint64_t> evictions_{0};
   std::atomic<uint64_t> expired_objects_{0};
   std::atomic<uint64_t> expired_leases_{0};

@@ -98,6 +98,9 @@ void LocalPeer::Engine::Move(Stripe& from, Stripe& target, Record& record,
     const Object& old = *record.object;
     record.object = std::make_shared<Object>(request.to, old.metadata(), old.blobs(),
                                              old.created_at(), old.sealed_at());
+    index_.Withdraw(old_id);
+    index_.Publish(*record.object, record.expiration != nullptr ? record.expiration->deadline
+                                                                : absl::InfiniteDuration());
   }
   target.Insert(std::move(moving));
   moves_.fetch_add(1, std::memory_order_release);

@@ -31,6 +31,7 @@ void LocalPeer::Engine::Retire(Stripe& stripe, Record& record, EventKind why, Op
   // (CanMakeRoom).
   if (goes_now) Credit(record.charged);
   if (record.sealed()) {
+    index_.Withdraw(record.id);
     policy_->Remove(record);
     if (!record.held) stripe.evictable.fetch_sub(record.charged, std::memory_order_release);
     record.held = true;

@@ -166,6 +166,8 @@ absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request,
         record.expiration->deadline = sealing.deadline;
         WatchExpiration(record);
       }
+      index_.Publish(*record.object,
+                     sealing.expires_at.has_value() ? sealing.deadline : absl::InfiniteDuration());
       Publish(EventKind::kSealed, request.operation, record);
       Wake(stripe, record.id, aftermath);
       Rest(stripe, record, aftermath);

@@ -60,6 +60,10 @@ void LocalPeer::Stats(Done<absl::StatusOr<PeerStats>> done) { std::move(done)(en
 
 void LocalPeer::EndSession(SessionId session) { engine_->EndSession(session); }
 
+void LocalPeer::CountReads(absl::Span<const ObjectId> objects, uint64_t reads, uint64_t bytes) {
+  engine_->CountReads(objects, reads, bytes);
+}
+
 Instant LocalPeer::RunDue() { return engine_->RunDue(); }
 
 void LocalPeer::CheckObjects(const absl::flat_hash_set<uint64_t>& serials) {

@@ -2,15 +2,17 @@
 
 #include <utility>
 
-#include "packice/backends/memory_blob_store.h"
 #include "packice/backends/memory_lease_table.h"
 
 namespace packice {
 
-std::unique_ptr<LocalPeer> MakeMemoryPeer(LocalPeerOptions options) {
+std::unique_ptr<LocalPeer> MakeMemoryPeer(LocalPeerOptions options, MemoryBlobStoreOptions memory) {
+  memory.clock = options.clock;
+  memory.random = options.random;
+  auto store = std::make_unique<MemoryBlobStore>(std::move(memory));
   auto leases = std::make_unique<MemoryLeaseTable>(*options.clock);
-  return std::make_unique<LocalPeer>(std::make_unique<MemoryBlobStore>(), std::move(leases),
-                                     /*policy=*/nullptr, std::move(options));
+  return std::make_unique<LocalPeer>(std::move(store), std::move(leases), /*policy=*/nullptr,
+                                     std::move(options));
 }
 
 }  // namespace packice

@@ -187,11 +187,10 @@ INSTANTIATE_TEST_SUITE_P(
              std::to_string(std::get<2>(made.param));
     });
 
-// Small sealed blobs share a memfd, at offsets of their own.
-TEST(CopyBlobFromAPack, TakesItsOwnBytesOnly) {
+// Small sealed blobs share a segment, at offsets of their own.
+TEST(CopyBlobFromASegment, TakesItsOwnBytesOnly) {
   MemoryBlobStoreOptions options;
-  options.high_water = 16;
-  options.packable_size = 1 << 20;
+  options.segment_threshold = 1 << 20;
   MemoryBlobStore store(options);
   std::vector<std::shared_ptr<Blob>> blobs;
   for (size_t i = 0; i < 100; ++i) {
@@ -201,15 +200,15 @@ TEST(CopyBlobFromAPack, TakesItsOwnBytesOnly) {
     ASSERT_THAT(blobs.back()->Seal(absl::nullopt), IsOk());
   }
   Disk disk;
-  bool packed = false;
+  bool shared = false;
   for (size_t i = 0; i < blobs.size(); ++i) {
-    packed |= absl::get<FdDescriptor>(blobs[i]->Describe()).offset > 0;
+    shared |= absl::get<FdDescriptor>(blobs[i]->Describe()).offset > 0;
     const std::shared_ptr<Blob> to = disk.Create(blobs[i]->size());
     ASSERT_THAT(CopyBlob(*blobs[i], *to, kGoOn), IsOk());
     ASSERT_THAT(to->Seal(absl::nullopt), IsOk());
     ASSERT_TRUE(BytesOf(*to) == Pattern((300 << 10) + i)) << i;
   }
-  EXPECT_TRUE(packed) << "the test did not see what it is about";
+  EXPECT_TRUE(shared) << "the test did not see what it is about";
 }
 
 class CopyBlobFaultTest : public testing::Test {

@@ -102,12 +102,10 @@ TEST(StressTest, AMemoryPeerKeepsTheRules) {
   Stress(*peer);
 }
 
-// The same with descriptors so scarce that sealed blobs move into packs all the time.
-TEST(StressTest, AMemoryPeerKeepsTheRulesWhileItsBlobsMove) {
+// The same with a memfd for each object.
+TEST(StressTest, AMemoryPeerKeepsTheRulesWithoutSegments) {
   MemoryBlobStoreOptions store;
-  store.high_water = 4;
-  store.pack_min_blobs = 2;
-  store.pack_blobs = 8;
+  store.segment_threshold = 0;
   LocalPeerOptions options;
   options.capacity = kStressCapacity;
   LocalPeer peer(std::make_unique<MemoryBlobStore>(store),

@@ -82,7 +82,7 @@ HelloReply ReadHello(Fields& fields) {
 }
 
 Handle ReadHandle(Fields& fields) {
-  static constexpr absl::string_view kKinds[] = {"fd", "path", "http"};
+  static constexpr absl::string_view kKinds[] = {"fd", "path", "http", "segment"};
   fields.Need({Field::kKind});
   const size_t kind = fields.Word(Field::kKind, kKinds).value_or(0);
   const uint64_t size = NeedInteger(fields, Field::kSize);
@@ -95,7 +95,14 @@ Handle ReadHandle(Fields& fields) {
                       fields.Integer(Field::kIndex, 0, SIZE_MAX),
                       std::string(fields.String(Field::kIdentity).value_or(""))};
   }
-  return UrlDescriptor{std::string(NeedString(fields, Field::kUrl)), size};
+  if (kind == 2) return UrlDescriptor{std::string(NeedString(fields, Field::kUrl)), size};
+  SegmentHandle segment;
+  segment.segment = NeedInteger(fields, Field::kSegment);
+  segment.offset = offset;
+  segment.size = size;
+  segment.index = fields.Integer(Field::kIndex, 0, SIZE_MAX);
+  if (segment.index) segment.segment_size = NeedInteger(fields, Field::kSegmentSize);
+  return segment;
 }
 
 void ReadGrant(Fields& fields, GrantReply& grant) {
@@ -119,6 +126,7 @@ void ReadGrant(Fields& fields, GrantReply& grant) {
     grant.handles.push_back(ReadHandle(handle));
     if (!handle.ok()) fields.Fail(handle.status());
   }
+  grant.dropped_segments = fields.Integers(Field::kDropped);
 }
 
 Sealed ReadSealed(Fields& fields) {
@@ -127,6 +135,14 @@ Sealed ReadSealed(Fields& fields) {
   sealed.object_id = NeedId(fields, Field::kObjectId);
   sealed.size = NeedInteger(fields, Field::kSize);
   return sealed;
+}
+
+IndexReply ReadIndex(Fields& fields) {
+  IndexReply index;
+  index.index = static_cast<size_t>(NeedInteger(fields, Field::kIndex));
+  index.hints = static_cast<size_t>(NeedInteger(fields, Field::kHints));
+  index.first_segment = NeedInteger(fields, Field::kFirstSegment);
+  return index;
 }
 
 RenewReply ReadRenewed(Fields& fields) {
@@ -291,6 +307,9 @@ ExtensionReply ReadExtensionReply(const json::Node& node) {
 
 void ReadBody(Fields& fields, const json::Node& node, const Request& asked, Reply& reply) {
   switch (asked.op) {
+    case Op::kIndex:
+      reply = ReadIndex(fields);
+      break;
     case Op::kHello:
       reply = ReadHello(fields);
       return;

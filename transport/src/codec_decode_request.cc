@@ -203,11 +203,13 @@ void ReadBody(Fields& fields, bool in_batch, absl::Span<const std::string> more_
       return ReadSeal(fields, request.body.emplace<SealRequest>());
     case Op::kDiscard:
     case Op::kRelease:
+      request.keep_bytes = fields.Flag(Field::kKeepBytes);
       request.body.emplace<LeaseRequest>().lease_id = ReadLeaseId(fields);
       return;
     case Op::kRenew:
       return ReadRenew(fields, request.body.emplace<RenewRequest>());
     case Op::kRelocate:
+      request.keep_bytes = fields.Flag(Field::kKeepBytes);
       return ReadRelocate(fields, request.body.emplace<RelocateRequest>());
     case Op::kStat:
       request.body = ReadStat(fields);
@@ -216,6 +218,9 @@ void ReadBody(Fields& fields, bool in_batch, absl::Span<const std::string> more_
       request.body = ReadList(fields);
       return;
     case Op::kStats:
+      return;
+    case Op::kIndex:
+      request.body.emplace<IndexRequest>();
       return;
     case Op::kEvents:
       request.body = json::ReadEventsRequest(fields);

@@ -48,6 +48,16 @@ struct HandleEncoder {
     AppendMember(",\"size\":", url.size, out);
     out.push_back('}');
   }
+  void operator()(const SegmentHandle& segment) {
+    AppendMember("{\"kind\":\"segment\",\"segment\":", segment.segment, out);
+    AppendMember(",\"offset\":", segment.offset, out);
+    AppendMember(",\"size\":", segment.size, out);
+    if (segment.index) {
+      AppendMember(",\"index\":", *segment.index, out);
+      AppendMember(",\"segment_size\":", segment.segment_size, out);
+    }
+    out.push_back('}');
+  }
 };
 
 absl::string_view StateName(ObjectState state) {
@@ -141,6 +151,13 @@ struct ReplyEncoder {
       absl::visit(HandleEncoder{out}, grant.handles[i]);
     }
     out.push_back(']');
+    if (!grant.dropped_segments.empty()) {
+      Append(",\"dropped\":[", out);
+      for (size_t i = 0; i < grant.dropped_segments.size(); ++i) {
+        AppendMember(i == 0 ? "" : ",", grant.dropped_segments[i], out);
+      }
+      out.push_back(']');
+    }
     if (grant.older_names) Attachment(grant);
   }
 
@@ -156,6 +173,11 @@ struct ReplyEncoder {
     }
   }
 
+  void operator()(const IndexReply& index) {
+    AppendMember("\"index\":", index.index, out);
+    AppendMember(",\"hints\":", index.hints, out);
+    AppendMember(",\"first_segment\":", index.first_segment, out);
+  }
   void operator()(const Sealed& sealed) {
     Append("\"status\":\"sealed\",\"object_id\":", out);
     AppendString(sealed.object_id.bytes(), out);

@@ -39,6 +39,7 @@ struct BodyEncoder {
   }
 
   void operator()(const StatsRequest&) {}
+  void operator()(const IndexRequest&) {}
 
   void operator()(const HelloRequest& hello) {
     if (hello.features.empty()) return;
@@ -159,6 +160,7 @@ void AppendRequest(const Request& request, std::string& out) {
   out.append(op.data(), op.size());
   out.push_back('"');
   absl::visit(BodyEncoder{out}, request.body);
+  if (request.keep_bytes) out.append(",\"keep_bytes\":true");
   out.push_back('}');
 }
 

@@ -153,6 +153,20 @@ absl::optional<uint64_t> Fields::Integer(Field field, uint64_t min, uint64_t max
   return absl::nullopt;
 }
 
+std::vector<uint64_t> Fields::Integers(Field field) {
+  std::vector<uint64_t> integers;
+  const Node* list = List(field);
+  if (list == nullptr) return integers;
+  for (const Node* entry = list->begin(); entry != list->end(); entry = entry->next()) {
+    const bool number = entry->type == Type::kNumber;
+    const auto value = number ? ParseInteger(entry->text()) : absl::nullopt;
+    if (!value) Wrong(field, "a list of integers");
+    if (!ok()) break;
+    integers.push_back(*value);
+  }
+  return integers;
+}
+
 absl::optional<absl::Duration> Fields::Seconds(Field field, bool zero_allowed) {
   const Node* node = Find(field);
   if (node == nullptr) return absl::nullopt;

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -35,27 +36,28 @@ namespace packice::json {
   V(kAfter, "after") V(kBlobs, "blobs") V(kBytes, "bytes") V(kError, "error")         \
   V(kIndex, "index") V(kLimit, "limit") V(kObjid, "objid") V(kState, "state")         \
   V(kWrite, "write") V(kTiers, "tiers") V(kQuiet, "quiet")                             \
-  V(kKinds, "kinds")                                                                  \
+  V(kKinds, "kinds") V(kHints, "hints")                                               \
   V(kCreate, "create") V(kIntent, "intent") V(kLeases, "leases")                      \
   V(kMisses, "misses") V(kOffset, "offset") V(kPrefix, "prefix")                      \
   V(kStatus, "status") V(kReason, "reason") V(kQueued, "queued")                      \
   V(kMoving, "moving") V(kEvents, "events") V(kDetail, "detail")                      \
   V(kCommand, "command") V(kHandles, "handles") V(kMessage, "message")                \
   V(kObjects, "objects") V(kPackice, "packice") V(kRefused, "refused")                \
-  V(kWaiting, "waiting")                                                              \
+  V(kWaiting, "waiting") V(kSegment, "segment") V(kDropped, "dropped")                \
   V(kCapacity, "capacity") V(kCreating, "creating") V(kFeatures, "features")          \
   V(kIdentity, "identity") V(kLeaseId, "lease_id") V(kProtocol, "protocol")           \
   V(kRequests, "requests")                                                            \
   V(kEvictions, "evictions") V(kObjectId, "object_id") V(kResponses, "responses")     \
   V(kSealedAt, "sealed_at") V(kDemotions, "demotions") V(kHitBytes, "hit_bytes")      \
   V(kOperation, "operation")                                                          \
-  V(kCreatedAt, "created_at") V(kExpiresAt, "expires_at")                             \
+  V(kCreatedAt, "created_at") V(kExpiresAt, "expires_at") V(kKeepBytes, "keep_bytes") \
   V(kPromotions, "promotions")                                                        \
   V(kConnections, "connections") V(kDescriptors, "descriptors")                       \
   V(kQuarantined, "quarantined") V(kTtlSeconds, "ttl_seconds")                        \
   V(kWaitSeconds, "wait_seconds") V(kQueuedBytes, "queued_bytes")                     \
+  V(kSegmentSize, "segment_size")                                                     \
   V(kMissedBytes, "missed_bytes") V(kDiscardsDue, "discards_due")                     \
-  V(kDemotedBytes, "demoted_bytes")                                                   \
+  V(kDemotedBytes, "demoted_bytes") V(kFirstSegment, "first_segment")                 \
   V(kExpiredLeases, "expired_leases") V(kUptimeSeconds, "uptime_seconds")             \
   V(kPromotedBytes, "promoted_bytes")                                                 \
   V(kExpiredObjects, "expired_objects")                                               \
@@ -95,6 +97,7 @@ class Fields {
   // Rounded to nanoseconds.
   absl::optional<absl::Duration> Seconds(Field field, bool zero_allowed);
   absl::optional<absl::Time> Time(Field field);
+  std::vector<uint64_t> Integers(Field field);  // a list of them
   // False when it is left out.
   bool Flag(Field field);
   ObjectId Id(Field field);

@@ -159,9 +159,20 @@ bool ReadUsualGrant(absl::string_view line, GrantReply& grant) {
   }
   uint64_t index;
   if (!(scan.Take(",\"ttl_seconds\":null,\"meta\":{},\"size\":") && scan.TakeUnsigned(grant.size) &&
-        scan.Take(",\"handles\":[{\"kind\":\"fd\",\"index\":") && scan.TakeUnsigned(index) &&
-        scan.Take(",\"offset\":") && scan.TakeUnsigned(fd.offset) && scan.Take(",\"size\":") &&
-        scan.TakeUnsigned(fd.size) && scan.Take("}]}") && scan.done())) {
+        scan.Take(",\"handles\":[{\"kind\":\""))) {
+    return false;
+  }
+  if (scan.Take("segment\",\"segment\":")) {
+    SegmentHandle segment;
+    const bool known = scan.TakeUnsigned(segment.segment) && scan.Take(",\"offset\":") &&
+                       scan.TakeUnsigned(segment.offset) && scan.Take(",\"size\":") &&
+                       scan.TakeUnsigned(segment.size) && scan.Take("}]}") && scan.done();
+    if (known) grant.handles.emplace_back(segment);
+    return known;
+  }
+  if (!(scan.Take("fd\",\"index\":") && scan.TakeUnsigned(index) && scan.Take(",\"offset\":") &&
+        scan.TakeUnsigned(fd.offset) && scan.Take(",\"size\":") && scan.TakeUnsigned(fd.size) &&
+        scan.Take("}]}") && scan.done())) {
     return false;
   }
   fd.index = index;

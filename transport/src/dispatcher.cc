@@ -94,26 +94,48 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
   enum Turn { kRunning, kAnswered, kReturned };
 
   void Add(Answer answer) {
-    const size_t base = answer_.descriptors.size();
-    if (auto* grant = absl::get_if<GrantReply>(&answer.reply)) {
-      if (base + answer.descriptors.size() > kMaxDescriptorsPerMessage) {
+    std::vector<size_t> places;
+    if (!PlacesOf(answer.descriptors, places)) {
+      if (auto* grant = absl::get_if<GrantReply>(&answer.reply)) {
         dispatcher_.peer_.Release({grant->lease_id, caller_.session, operation_}, nullptr);
-        replies_->responses.emplace_back(
-            MakeError(ErrorKind::kCapacity,
-                      absl::StrCat("one response carries at most ", kMaxDescriptorsPerMessage,
-                                   " descriptors; ask for fewer objects in a batch")));
-        return;
       }
-      for (Handle& handle : grant->handles) {
-        if (auto* fd = absl::get_if<FdHandle>(&handle)) fd->index += base;
-        if (auto* path = absl::get_if<PathHandle>(&handle); path != nullptr && path->index) {
-          *path->index += base;
-        }
-      }
+      replies_->responses.emplace_back(
+          MakeError(ErrorKind::kCapacity,
+                    absl::StrCat("one response carries at most ", kMaxDescriptorsPerMessage,
+                                 " descriptors; ask for fewer objects in a batch")));
+      return;
     }
-    std::move(answer.descriptors.begin(), answer.descriptors.end(),
-              std::back_inserter(answer_.descriptors));
+    if (auto* grant = absl::get_if<GrantReply>(&answer.reply)) {
+      for (Handle& handle : grant->handles) {
+        if (size_t* index = DescriptorIndex(handle)) *index = places[*index];
+      }
+    } else if (auto* index = absl::get_if<IndexReply>(&answer.reply)) {
+      index->index = places[index->index];
+      index->hints = places[index->hints];
+    }
+    for (size_t i = 0; i < places.size(); ++i) {
+      if (places[i] < answer_.descriptors.size()) continue;  // a segment that is there
+      answer_.descriptors.push_back(std::move(answer.descriptors[i]));
+    }
     replies_->responses.push_back(std::move(answer.reply));
+  }
+
+  // Where each goes among the descriptors of the whole answer, which name a segment once. False
+  // when there is no place for all.
+  bool PlacesOf(const std::vector<FdDescriptor>& descriptors, std::vector<size_t>& places) {
+    size_t next = answer_.descriptors.size();
+    for (const FdDescriptor& descriptor : descriptors) {
+      size_t place = next;
+      if (descriptor.segment != nullptr) {
+        place = segments_.try_emplace(descriptor.segment->id, next).first->second;
+      }
+      if (place == next) ++next;
+      places.push_back(place);
+    }
+    if (next <= kMaxDescriptorsPerMessage) return true;
+    absl::erase_if(segments_,
+                   [&](const auto& entry) { return entry.second >= answer_.descriptors.size(); });
+    return false;
   }
 
   Dispatcher& dispatcher_;
@@ -122,6 +144,7 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
   const OperationId operation_;
   Completion done_;
   size_t next_ = 0;
+  absl::flat_hash_map<uint64_t, size_t> segments_;  // by id, among the descriptors
   std::atomic<Turn> turn_{kRunning};
   std::unique_ptr<BatchReply> replies_ = std::make_unique<BatchReply>();
   Answer answer_;
@@ -147,29 +170,35 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       auto& lease = absl::get<LeaseRequest>(request.body);
       lease.session = caller.session;
       lease.operation = operation;
-      if (request.op == Op::kDiscard) {
-        return peer_.Discard(lease, Counted::ReplyTo(std::move(done), DiscardReply()));
-      }
-      return peer_.Release(lease, Counted::ReplyTo(std::move(done), ReleaseReply()));
+      const bool discard = request.op == Op::kDiscard;
+      auto end = [this, lease, discard, done = std::move(done)]() mutable {
+        if (!discard)
+          return peer_.Release(lease, Counted::ReplyTo(std::move(done), ReleaseReply()));
+        peer_.Discard(lease, Counted::ReplyTo(std::move(done), DiscardReply()));
+      };
+      if (request.keep_bytes) return PinThen(lease, caller, std::move(end));
+      caller.Unpin(lease.lease_id);
+      return end();
     }
     case Op::kRenew: {
       auto& renew = absl::get<RenewRequest>(request.body);
       renew.session = caller.session;
-      return peer_.Renew(renew,
-                         [done = std::move(done)](absl::StatusOr<absl::Duration> ttl) mutable {
-                           if (!ttl.ok())
-                             return std::move(done)(Answer{std::move(ttl).status(), {}});
-                           std::move(done)(Answer{RenewReply{*ttl}, {}});
-                         });
+      return Renew(renew, caller, std::move(done));
     }
     case Op::kRelocate: {
       auto& relocate = absl::get<RelocateRequest>(request.body);
       relocate.session = caller.session;
       relocate.operation = operation;
-      RelocateReply reply{relocate.to};
-      return peer_.Relocate(std::move(relocate),
-                            Counted::ReplyTo(std::move(done), std::move(reply)));
+      const LeaseRequest lease{relocate.lease_id, caller.session, operation};
+      const bool keep = request.keep_bytes;
+      auto move = [this, relocate = std::move(relocate), done = std::move(done)]() mutable {
+        RelocateReply reply{relocate.to};
+        peer_.Relocate(std::move(relocate), Counted::ReplyTo(std::move(done), std::move(reply)));
+      };
+      return keep ? PinThen(lease, caller, std::move(move)) : move();
     }
+    case Op::kIndex:
+      return std::move(done)(Index(caller));
     case Op::kStat:
       return peer_.Stat(absl::get<StatRequest>(request.body).object_id,
                         Counted::ReplyTo<ObjectInfo>(std::move(done)));
@@ -281,6 +310,44 @@ void Dispatcher::Cancel(OperationId operation) {
   if (extension_ != nullptr) extension_->Cancel(operation);
 }
 
+void Dispatcher::Renew(const RenewRequest& renew, Caller& caller, Counted done) {
+  auto answer = [done = std::move(done)](absl::StatusOr<absl::Duration> ttl) mutable {
+    if (!ttl.ok()) return std::move(done)(Answer{std::move(ttl).status(), {}});
+    std::move(done)(Answer{RenewReply{*ttl}, {}});
+  };
+  PinThen({renew.lease_id, renew.session, OperationId::kNone}, caller,
+          [this, renew, answer = std::move(answer)]() mutable {
+            peer_.Renew(renew, std::move(answer));
+          });
+}
+
+void Dispatcher::PinThen(const LeaseRequest& lease, Caller& caller,
+                         absl::AnyInvocable<void() &&> then) {
+  if (!caller.segments) return std::move(then)();
+  peer_.Lookup(lease, [&caller, id = lease.lease_id,
+                       then = std::move(then)](absl::StatusOr<Grant> grant) mutable {
+    if (grant.ok()) caller.Pin(id, std::move(grant->object));
+    std::move(then)();
+  });
+}
+
+void Caller::Pin(const LeaseId& lease, std::shared_ptr<Object> object) {
+  MutexLock lock(mutex_);
+  pinned_[lease] = std::move(object);
+  any_pinned_.store(true, std::memory_order_release);
+}
+
+void Caller::Unpin(const LeaseId& lease) {
+  if (!any_pinned_.load(std::memory_order_acquire)) return;
+  std::shared_ptr<Object> object;  // goes without the lock
+  MutexLock lock(mutex_);
+  const auto it = pinned_.find(lease);
+  if (it == pinned_.end()) return;
+  object = std::move(it->second);
+  pinned_.erase(it);
+  any_pinned_.store(!pinned_.empty(), std::memory_order_release);
+}
+
 absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller) {
   Answer answer;
   GrantReply reply;
@@ -336,7 +403,16 @@ absl::Status Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller
     return absl::OkStatus();
   }
   auto& fd = absl::get<FdDescriptor>(descriptor);
-  if (!caller.positioned) {
+  // A lease with a TTL may end while its holder looks.
+  const bool shared =
+      fd.segment != nullptr && caller.segments && grant.lease.ttl == absl::InfiniteDuration();
+  if (shared) {
+    reply.handles.push_back(SegmentHandle{fd.segment->id, fd.offset, fd.size,
+                                          answer.descriptors.size(), fd.segment->size});
+    answer.descriptors.push_back(std::move(fd));
+    return absl::OkStatus();
+  }
+  if (!caller.positioned || fd.segment != nullptr) {
     absl::StatusOr<FdDescriptor> own =
         PrivateDescriptor(fd, /*writable=*/grant.lease.access == Access::kCreate);
     if (!own.ok()) return own.status();
@@ -347,12 +423,35 @@ absl::Status Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller
   return absl::OkStatus();
 }
 
+Answer Dispatcher::Index(Caller& caller) const {
+  if (reads_ == nullptr || !caller.takes_descriptors || !caller.segments) {
+    return Answer{MakeError(ErrorKind::kUnsupported,
+                            "there is no index to read by: it wants a node that keeps objects in "
+                            "shared memory, a Unix socket, and the feature \"segments\""),
+                  {}};
+  }
+  if (caller.reads == nullptr) {
+    absl::StatusOr<std::unique_ptr<SharedReads::Session>> session = reads_->Open();
+    if (!session.ok()) return Answer{session.status(), {}};
+    caller.reads = *std::move(session);
+  }
+  Answer answer;
+  answer.reply = IndexReply{0, 1, reads_->first_segment()};
+  answer.descriptors.push_back(FdDescriptor{reads_->index()});
+  answer.descriptors.push_back(FdDescriptor{caller.reads->page()});
+  return answer;
+}
+
 Answer Dispatcher::Hello(const HelloRequest& request, Caller& caller) const {
-  caller.positioned = std::any_of(request.features.begin(), request.features.end(),
-                                  [](const std::string& f) { return f == kFeaturePositioned; });
+  const auto announced = [&](absl::string_view feature) {
+    return absl::c_linear_search(request.features, feature);
+  };
+  caller.positioned = announced(kFeaturePositioned);
+  caller.segments = caller.positioned && announced(kFeatureSegments);
   HelloReply reply;
   reply.version = version_;
-  reply.features = {"batch", "seq", std::string(kFeaturePositioned)};
+  reply.features = {"batch", "seq", std::string(kFeaturePositioned), std::string(kFeatureSegments)};
+  if (reads_ != nullptr) reply.features.emplace_back(kFeatureIndex);
   return Answer{std::move(reply), {}};
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/types/optional.h"
 #include "blocking_pool.h"
@@ -16,6 +17,7 @@
 #include "packice/transport/node_extension.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
+#include "packice/transport/shared_reads.h"
 
 namespace packice {
 
@@ -31,8 +33,22 @@ struct Caller {
   // Announced kFeaturePositioned. A hello may overtake a request that waits, whose answer is made
   // on another thread.
   std::atomic<bool> positioned{false};
+  // Announced kFeatureSegments, and with it kFeaturePositioned.
+  std::atomic<bool> segments{false};
   // Descriptors can ride with an answer. Otherwise what has no path is reached through a URL.
   bool takes_descriptors = true;
+  // Null until it has asked for the index.
+  std::unique_ptr<SharedReads::Session> reads;
+
+  // Objects in shared memory where the client goes on looking although their lease ends, or may end
+  // by a TTL: until it releases the lease (once more) or goes.
+  void Pin(const LeaseId& lease, std::shared_ptr<Object> object);
+  void Unpin(const LeaseId& lease);
+
+ private:
+  Mutex mutex_;
+  absl::flat_hash_map<LeaseId, std::shared_ptr<Object>> pinned_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> any_pinned_{false};
 };
 
 class Dispatcher {
@@ -41,14 +57,16 @@ class Dispatcher {
 
   // Every request is counted in `metrics`, which also add what the node knows to its peer's
   // figures. Peer, metrics and extension, which may be null, outlive the dispatcher. Without
-  // `events` they are `unsupported`.
+  // `events` they are `unsupported`, and so is the index without `reads`.
   Dispatcher(Peer& peer, std::string version, NodeMetrics& metrics,
-             std::shared_ptr<EventRing> events, NodeExtension* extension)
+             std::shared_ptr<EventRing> events, NodeExtension* extension,
+             SharedReads* reads = nullptr)
       : peer_(peer),
         version_(std::move(version)),
         metrics_(metrics),
         events_(std::move(events)),
-        extension_(extension) {}
+        extension_(extension),
+        reads_(reads) {}
 
   // Answers as Peer does: perhaps before it returns, perhaps later, on any thread. `operation` is
   // what Cancel will know the request by. `caller` outlives the answer. A wait for events ends by
@@ -77,8 +95,12 @@ class Dispatcher {
   absl::optional<Answer> Granted(Grant& grant, const Caller& caller);
   static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
                                 GrantReply& reply, Answer& answer);
+  // Sees to it that the bytes stay for the caller even when the lease is over; then runs `then`.
+  void PinThen(const LeaseRequest& lease, Caller& caller, absl::AnyInvocable<void() &&> then);
+  void Renew(const RenewRequest& renew, Caller& caller, Counted done);
   void Events(const EventsRequest& request, OperationId operation, Counted done);
   void Extension(ExtensionRequest request, OperationId operation, Counted done);
+  Answer Index(Caller& caller) const;
   StatsReply Stats(const PeerStats& peer) const;
   Answer Hello(const HelloRequest& request, Caller& caller) const;
 
@@ -87,6 +109,7 @@ class Dispatcher {
   NodeMetrics& metrics_;
   const std::shared_ptr<EventRing> events_;  // may be null
   NodeExtension* const extension_;           // may be null
+  SharedReads* const reads_;                 // may be null
   Mutex mutex_;
   std::unique_ptr<BlockingPool> downloads_ ABSL_GUARDED_BY(mutex_);  // null until it is needed
 };

@@ -45,6 +45,9 @@ struct OpenBlob {
   std::shared_ptr<const UniqueFd> fd;
   uint64_t offset = 0;
   bool may_block = false;  // the file may have to be read from a disk
+  // A segment's, which has other bytes there one day: what sendfile(2) took may still wait in the
+  // socket then, so that it is copied.
+  bool reused = false;
 };
 
 }  // namespace
@@ -194,6 +197,7 @@ asio::awaitable<void> HttpConnection::SendBlob(const Blob& blob, uint64_t offset
   if (auto* fd = absl::get_if<FdDescriptor>(&descriptor)) {
     open.fd = fd->fd;
     open.offset = fd->offset;
+    open.reused = fd->segment != nullptr;
   } else if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) {
     UniqueFd file = OpenCached(path->path.c_str());
     if (!file) {
@@ -222,7 +226,7 @@ asio::awaitable<void> HttpConnection::SendBlob(const Blob& blob, uint64_t offset
     }
     output_.resize(before);
   }
-  if (!stream_->plain()) {
+  if (!stream_->plain() || open.reused) {
     co_await SendCopy(blob, offset - open.offset, size);
     co_return;
   }

@@ -1,5 +1,6 @@
 #include "uds_answers.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "packice/core/fd_blob.h"
@@ -14,6 +15,7 @@ using BlobOr = absl::StatusOr<std::shared_ptr<Blob>>;
 struct Use {
   bool writable;
   bool declared;
+  const std::shared_ptr<SegmentHold>& hold;
 };
 
 absl::StatusOr<FdDescriptor> Take(size_t index, uint64_t offset, uint64_t size,
@@ -25,23 +27,28 @@ absl::StatusOr<FdDescriptor> Take(size_t index, uint64_t offset, uint64_t size,
                       size};
 }
 
-BlobOr MakeBlob(const FdHandle& fd, Use use, std::vector<UniqueFd>& descriptors) {
-  absl::StatusOr<FdDescriptor> taken = Take(fd.index, fd.offset, fd.size, descriptors);
+BlobOr MakeBlob(const FdHandle& fd, Use use, UdsChannel::Attached& attached) {
+  absl::StatusOr<FdDescriptor> taken = Take(fd.index, fd.offset, fd.size, attached.descriptors);
   if (!taken.ok()) return taken.status();
   return std::make_shared<FdBlob>(*std::move(taken), use.writable, use.declared || !use.writable);
 }
 
-BlobOr MakeBlob(const PathHandle& path, Use use, std::vector<UniqueFd>& descriptors) {
+BlobOr MakeBlob(const PathHandle& path, Use use, UdsChannel::Attached& attached) {
   const PathDescriptor described = {path.path, path.offset, path.size};
   if (use.writable) return PathBlob::OpenWritable(described, use.declared);
   if (!path.index) return PathBlob::OpenSealed(described);
-  absl::StatusOr<FdDescriptor> taken = Take(*path.index, path.offset, path.size, descriptors);
+  absl::StatusOr<FdDescriptor> taken =
+      Take(*path.index, path.offset, path.size, attached.descriptors);
   if (!taken.ok()) return taken.status();
   if (absl::Status status = CheckFileSize(taken->fd->get(), described); !status.ok()) return status;
   return std::make_shared<FdBlob>(*std::move(taken), /*writable=*/false, /*declared=*/true);
 }
 
-BlobOr MakeBlob(const UrlDescriptor&, Use, std::vector<UniqueFd>&) {
+BlobOr MakeBlob(const SegmentHandle& segment, Use use, UdsChannel::Attached& attached) {
+  return attached.channel->segments().MakeBlob(segment, use.hold);
+}
+
+BlobOr MakeBlob(const UrlDescriptor&, Use, UdsChannel::Attached&) {
   return MakeError(ErrorKind::kUnsupported,
                    "the node offers neither a descriptor nor a path for a blob");
 }
@@ -49,7 +56,8 @@ BlobOr MakeBlob(const UrlDescriptor&, Use, std::vector<UniqueFd>&) {
 }  // namespace
 
 absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declared,
-                                std::vector<UniqueFd>& descriptors) {
+                                UdsChannel::Attached& attached,
+                                std::shared_ptr<SegmentHold>& hold) {
   Grant grant;
   grant.lease.id = reply.lease_id;
   grant.lease.object_id = reply.object_id;
@@ -63,9 +71,13 @@ absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declar
   const bool writable = reply.access == Access::kCreate;
   Object::Blobs blobs;
   for (const Handle& handle : reply.handles) {
+    if (hold == nullptr && absl::holds_alternative<SegmentHandle>(handle)) {
+      hold =
+          attached.channel->segments().MakeHold(reply.lease_id, attached.channel->weak_from_this());
+    }
     BlobOr blob = absl::visit(
         [&](const auto& one) {
-          return MakeBlob(one, Use{writable, declared}, descriptors);
+          return MakeBlob(one, Use{writable, declared, hold}, attached);
         },
         handle);
     if (!blob.ok()) return blob.status();
@@ -79,6 +91,22 @@ absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declar
     if (!status.ok()) return status;
   }
   return grant;
+}
+
+absl::StatusOr<SharedIndex> TakeIndex(absl::StatusOr<Reply> reply, UdsChannel::Attached& attached) {
+  absl::StatusOr<IndexReply> answer = As<IndexReply>(std::move(reply));
+  if (!answer.ok()) return answer.status();
+  std::vector<UniqueFd>& descriptors = attached.descriptors;
+  if (answer->index == answer->hints ||
+      std::max(answer->index, answer->hints) >= descriptors.size()) {
+    return MakeError(ErrorKind::kCorrupt, "the node names a descriptor that it did not pass");
+  }
+  SharedIndex index;
+  index.index = std::move(descriptors[answer->index]);
+  index.hints = std::move(descriptors[answer->hints]);
+  index.first_segment = answer->first_segment;
+  index.connection = attached.channel->connection();
+  return index;
 }
 
 }  // namespace packice

@@ -1,6 +1,7 @@
 // From a node's replies to what a Peer's callers were promised. Used by UdsPeer.
 #pragma once
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -9,15 +10,20 @@
 #include "packice/core/peer.h"
 #include "packice/core/unique_fd.h"
 #include "packice/transport/protocol.h"
+#include "packice/transport/uds_peer.h"
 #include "uds_channel.h"
 
 namespace packice {
 
-// The object that a granted lease is for, over the descriptors that came with it and the files that
-// it names. `declared`: its size was, if it is being created. `unsupported` when the node offers
-// neither for a blob; else what PathBlob and a descriptor can fail with.
+// The object that a granted lease is for, over the descriptors that came with it, the files that it
+// names and the node's shared memory; `hold` is what its blobs there share, or null. `declared`:
+// its size was, if it is being created. `unsupported` when the node offers none of these for a
+// blob; else what PathBlob and a descriptor can fail with.
 absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declared,
-                                std::vector<UniqueFd>& descriptors);
+                                UdsChannel::Attached& attached, std::shared_ptr<SegmentHold>& hold);
+
+// What came with the answer to `index`. `corrupt`.
+absl::StatusOr<SharedIndex> TakeIndex(absl::StatusOr<Reply> reply, UdsChannel::Attached& attached);
 
 // The reply as the type that the question asks for.
 template <typename T>
@@ -30,7 +36,7 @@ absl::StatusOr<T> As(absl::StatusOr<Reply> reply) {
 
 template <typename T>
 UdsChannel::Answered AnswerTo(Done<absl::StatusOr<T>> done) {
-  return [done = std::move(done)](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
+  return [done = std::move(done)](absl::StatusOr<Reply> reply, UdsChannel::Attached&) mutable {
     std::move(done)(As<T>(std::move(reply)));
   };
 }
@@ -38,7 +44,7 @@ UdsChannel::Answered AnswerTo(Done<absl::StatusOr<T>> done) {
 template <typename T>
 UdsChannel::Answered StatusTo(Done<absl::Status> done) {
   if (!done) return nullptr;
-  return [done = std::move(done)](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
+  return [done = std::move(done)](absl::StatusOr<Reply> reply, UdsChannel::Attached&) mutable {
     std::move(done)(As<T>(std::move(reply)).status());
   };
 }

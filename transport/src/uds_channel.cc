@@ -34,10 +34,10 @@ size_t DescriptorsOf(const Reply& reply) {
   size_t count = 0;
   if (const auto* grant = absl::get_if<GrantReply>(&reply)) {
     for (const Handle& handle : grant->handles) {
-      if (const auto* fd = absl::get_if<FdHandle>(&handle)) count = std::max(count, fd->index + 1);
-      const auto* path = absl::get_if<PathHandle>(&handle);
-      if (path != nullptr && path->index) count = std::max(count, *path->index + 1);
+      if (const size_t* index = DescriptorIndex(handle)) count = std::max(count, *index + 1);
     }
+  } else if (const auto* index = absl::get_if<IndexReply>(&reply)) {
+    count = std::max(index->index, index->hints) + 1;
   } else if (const auto* batch = absl::get_if<std::unique_ptr<BatchReply>>(&reply)) {
     for (const Reply& part : (*batch)->responses) count = std::max(count, DescriptorsOf(part));
   }
@@ -47,9 +47,11 @@ size_t DescriptorsOf(const Reply& reply) {
 }  // namespace
 
 UdsChannel::UdsChannel(UniqueFd socket, absl::Duration call_timeout)
-    : socket_(std::move(socket)), call_timeout_(call_timeout) {
+    : socket_(std::make_shared<const UniqueFd>(std::move(socket))),
+      segments_(std::make_unique<SegmentViews>(socket_)),
+      call_timeout_(call_timeout) {
   const timeval tick = absl::ToTimeval(kTick);
-  setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick));
+  setsockopt(socket_->get(), SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick));
 }
 
 UdsChannel::~UdsChannel() {
@@ -107,7 +109,7 @@ ssize_t UdsChannel::SendAndQueue(absl::Span<Call> calls, Instant now) {
     if (call.wait > absl::ZeroDuration()) call.request.seq = absl::StrCat(++last_seq_);
     EncodeRequest(call.request, output_);
   }
-  const ssize_t sent = SendWithDescriptors(socket_.get(), output_, {}, MSG_DONTWAIT);
+  const ssize_t sent = SendWithDescriptors(socket_->get(), output_, {}, MSG_DONTWAIT);
   if (sent < 0 && sent != -EAGAIN) return sent;
   for (Call& call : calls) {
     if (call.answered && ++wanted_ > 0 && awaiting_ == 0) NeedReader();
@@ -126,7 +128,7 @@ ssize_t UdsChannel::SendAndQueue(absl::Span<Call> calls, Instant now) {
 absl::Status UdsChannel::SendRest(absl::string_view bytes, Instant deadline,
                                   std::vector<Ready>& ready) {
   while (!bytes.empty() && !broken()) {
-    const ssize_t n = SendWithDescriptors(socket_.get(), bytes, {}, MSG_DONTWAIT);
+    const ssize_t n = SendWithDescriptors(socket_->get(), bytes, {}, MSG_DONTWAIT);
     if (n > 0) {
       bytes.remove_prefix(static_cast<size_t>(n));
       continue;
@@ -141,7 +143,7 @@ absl::Status UdsChannel::SendRest(absl::string_view bytes, Instant deadline,
     if (Clock::System().Now() > deadline) {
       return MakeError(ErrorKind::kTimeout, "the node takes no more requests");
     }
-    pollfd poller = {socket_.get(), POLLIN | POLLOUT, 0};
+    pollfd poller = {socket_->get(), POLLIN | POLLOUT, 0};
     poll(&poller, 1, static_cast<int>(absl::ToInt64Milliseconds(kTick)));
   }
   return absl::OkStatus();
@@ -196,14 +198,14 @@ void UdsChannel::StopReading() {
 void UdsChannel::ReadOnce(int flags) {
   std::vector<Ready> ready;
   absl::Status failure = Receive(flags, ready);
-  for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.descriptors);
+  for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.attached);
   if (!failure.ok()) Break(std::move(failure));
   StopReading();
 }
 
 void UdsChannel::Deliver(std::vector<Ready> ready) {
   if (ready.empty()) return;
-  for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.descriptors);
+  for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.attached);
   MutexLock lock(mutex_);
   changed_.NotifyAll();
 }
@@ -211,7 +213,7 @@ void UdsChannel::Deliver(std::vector<Ready> ready) {
 absl::Status UdsChannel::Receive(int flags, std::vector<Ready>& ready) {
   std::vector<UniqueFd> descriptors;
   const ssize_t n =
-      ReceiveWithDescriptors(socket_.get(), input_.Room(kReadBytes), descriptors, flags);
+      ReceiveWithDescriptors(socket_->get(), input_.Room(kReadBytes), descriptors, flags);
   input_.Filled(static_cast<size_t>(std::max<ssize_t>(n, 0)));
   std::move(descriptors.begin(), descriptors.end(), std::back_inserter(received_));
   if (n > 0) return TakeLines(ready);
@@ -254,7 +256,8 @@ absl::Status UdsChannel::TakeLine(absl::string_view line, std::vector<Ready>& re
   --wanted_;
 
   DecodedReply decoded = DecodeReply(line, call.request);
-  Ready& answer = ready.emplace_back(Ready{std::move(call.answered), std::move(decoded.reply), {}});
+  Ready& answer =
+      ready.emplace_back(Ready{std::move(call.answered), std::move(decoded.reply), {{}, this}});
   if (!answer.reply.ok()) return answer.reply.status();
   const size_t count = DescriptorsOf(*answer.reply);
   if (count > received_.size()) {
@@ -262,10 +265,10 @@ absl::Status UdsChannel::TakeLine(absl::string_view line, std::vector<Ready>& re
     return answer.reply.status();
   }
   for (size_t i = 0; i < count; ++i) {
-    answer.descriptors.push_back(std::move(received_.front()));
+    answer.attached.descriptors.push_back(std::move(received_.front()));
     received_.pop_front();
   }
-  return absl::OkStatus();
+  return segments_->Learn(*answer.reply, answer.attached.descriptors);
 }
 
 absl::Status UdsChannel::CheckDeadlines() {
@@ -285,15 +288,16 @@ void UdsChannel::Break(absl::Status why) {
     if (broken()) return;
     why_broken_ = why;
     broken_.store(true, std::memory_order_release);
-    // Wakes a reader, and the node sees at once that no client holds the connection any more.
-    shutdown(socket_.get(), SHUT_RDWR);
+    // Wakes a reader; and the node sees at once that no client holds the connection any more, but
+    // where its end would give away bytes that somebody here still looks at.
+    shutdown(socket_->get(), segments_->in_use() ? SHUT_RD : SHUT_RDWR);
     for (Unanswered& call : in_order_) unanswered.push_back(std::move(call.answered));
     for (auto& [seq, call] : overtaken_) unanswered.push_back(std::move(call.answered));
     in_order_.clear();
     overtaken_.clear();
     wanted_ = 0;
   }
-  std::vector<UniqueFd> none;
+  Attached none;
   for (Answered& answered : unanswered) {
     if (answered) std::move(answered)(why, none);
   }

@@ -26,14 +26,20 @@
 #include "packice/core/mutex.h"
 #include "packice/core/unique_fd.h"
 #include "packice/transport/protocol.h"
+#include "segment_views.h"
 
 namespace packice {
 
-class UdsChannel {
+class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
  public:
-  // Gets the reply (a failure that the node answered is one) and the descriptors that came with it;
-  // or why there will be none. Null: not wanted.
-  using Answered = absl::AnyInvocable<void(absl::StatusOr<Reply>, std::vector<UniqueFd>&) &&>;
+  // What came with a reply.
+  struct Attached {
+    std::vector<UniqueFd> descriptors;
+    UdsChannel* channel = nullptr;  // null without a reply
+  };
+  // Gets the reply (a failure that the node answered is one) and what came with it; or why there
+  // will be none. Null: not wanted.
+  using Answered = absl::AnyInvocable<void(absl::StatusOr<Reply>, Attached&) &&>;
 
   struct Call {
     Request request;
@@ -45,7 +51,10 @@ class UdsChannel {
   // Every Call that is still unanswered ends in `unavailable`.
   ~UdsChannel();
 
-  int socket() const { return socket_.get(); }
+  int socket() const { return socket_->get(); }
+  const std::shared_ptr<const UniqueFd>& connection() const { return socket_; }
+  // What the node has passed of its shared memory.
+  const SegmentViews& segments() const { return *segments_; }
 
   // Sends requests, in order and in one go. False when the connection turned out to be broken
   // before a byte of them was sent: `calls` are then untouched, and the node has not seen them.
@@ -67,7 +76,7 @@ class UdsChannel {
   struct Ready {
     Answered answered;
     absl::StatusOr<Reply> reply;
-    std::vector<UniqueFd> descriptors;
+    Attached attached;
   };
 
   ssize_t SendAndQueue(absl::Span<Call> calls, Instant now)
@@ -94,7 +103,8 @@ class UdsChannel {
   void NeedReader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadInBackground();
 
-  const UniqueFd socket_;
+  const std::shared_ptr<const UniqueFd> socket_;
+  const std::unique_ptr<SegmentViews> segments_;
   const absl::Duration call_timeout_;
   std::atomic<bool> broken_{false};
 

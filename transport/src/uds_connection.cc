@@ -30,6 +30,8 @@ constexpr size_t kMaxOutput = 1 << 20;
 // Answered requests are sent together, up to this much.
 constexpr size_t kFlushBytes = 64 * 1024;
 constexpr auto kRetryPause = std::chrono::milliseconds(5);
+// How old a read without a message is at most when the node hears of it.
+constexpr auto kCollectPause = std::chrono::milliseconds(100);
 
 }  // namespace
 
@@ -63,6 +65,7 @@ UdsConnection::UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics&
       send_timeout_(send_timeout),
       closed_(std::move(closed)),
       wake_(socket_.get_executor()),
+      collect_(socket_.get_executor()),
       stalled_(socket_.get_executor()),
       retry_(socket_.get_executor()) {
   caller_.session = NewSessionId();
@@ -108,11 +111,13 @@ asio::awaitable<void> UdsConnection::Serve() {
   while (!hung_up_ && (!waiting_.empty() || !flushed())) co_await Pause();
   hang_up_watch_.emit(asio::cancellation_type::all);
   dispatcher_.peer().EndSession(caller_.session);
+  caller_.reads.reset();
   // Ended waits are on their way back here.
   while (!waiting_.empty()) co_await Pause();
   boost::system::error_code ignored;
   stalled_.cancel(ignored);
   retry_.cancel(ignored);
+  collect_.cancel(ignored);
   socket_.close(ignored);
   closed_(this);
 }
@@ -178,6 +183,7 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view l
     Queue(Answer{decoded.request.status(), {}}, decoded.seq);
     return nullptr;
   }
+  const bool first_index = decoded.request->op == Op::kIndex && caller_.reads == nullptr;
   const auto* acquire = absl::get_if<AcquireRequest>(&decoded.request->body);
   const auto* events = absl::get_if<EventsRequest>(&decoded.request->body);
   const auto* extension = absl::get_if<ExtensionRequest>(&decoded.request->body);
@@ -193,6 +199,7 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view l
   pending->operation = NewOperationId();
   dispatcher_.Dispatch(*std::move(decoded.request), caller_, pending->operation,
                        [pending](Answer answer) { Pending::Complete(pending, std::move(answer)); });
+  if (first_index) CollectReads();
   if (pending->turn.exchange(Pending::kReturned) == Pending::kAnswered) {
     Queue(std::move(pending->answer), pending->seq);
     return nullptr;
@@ -202,6 +209,16 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view l
   // One that came in while everything is being ended waits for nothing.
   if (draining_ || hung_up_) dispatcher_.Cancel(pending->operation);
   return may_overtake ? nullptr : pending;
+}
+
+void UdsConnection::CollectReads() {
+  if (caller_.reads == nullptr) return;
+  caller_.reads->Collect();
+  collect_.expires_after(kCollectPause);
+  collect_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    const std::shared_ptr<UdsConnection> self = weak.lock();
+    if (!error && self != nullptr) self->CollectReads();
+  });
 }
 
 void UdsConnection::EndAfter(Pending& pending, absl::Duration wait) {
@@ -230,6 +247,7 @@ void UdsConnection::Finished(const std::shared_ptr<Pending>& pending) {
 
 void UdsConnection::Queue(Answer answer, absl::string_view seq) {
   if (muted_) return;
+  handed_.Prepare(answer);
   if (!answer.descriptors.empty()) {
     riders_.push_back(Rider{queued_, std::move(answer.descriptors)});
   }

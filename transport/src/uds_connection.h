@@ -18,6 +18,7 @@
 
 #include "absl/time/time.h"
 #include "dispatcher.h"
+#include "handed_segments.h"
 #include "line_buffer.h"
 
 namespace packice {
@@ -55,6 +56,8 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   void RefuseLongLine();
   // Null when it was answered at once.
   std::shared_ptr<Pending> Begin(absl::string_view line);
+  // Takes what the client has read by the index, now and then.
+  void CollectReads();
   void EndAfter(Pending& pending, absl::Duration wait);
   void Finished(const std::shared_ptr<Pending>& pending);
   void Queue(Answer answer, absl::string_view seq);
@@ -81,6 +84,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   LineBuffer input_;
   bool skipping_ = false;  // in a line that is too long, up to its end
 
+  HandedSegments handed_;
   std::string output_;  // bytes [sent_, queued_) of the stream
   uint64_t sent_ = 0;
   uint64_t queued_ = 0;
@@ -93,7 +97,8 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   std::shared_ptr<Pending> ordered_;
   std::set<std::shared_ptr<Pending>> waiting_;
 
-  boost::asio::steady_timer wake_;     // never fires: cancelled to wake Pause
+  boost::asio::steady_timer wake_;  // never fires: cancelled to wake Pause
+  boost::asio::steady_timer collect_;
   boost::asio::steady_timer stalled_;  // closes a connection whose client does not read
   boost::asio::steady_timer retry_;
   boost::asio::cancellation_signal hang_up_watch_;

@@ -27,15 +27,14 @@ void UdsPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) 
   call.request.op = Op::kAcquire;
   if (request.wait == absl::ZeroDuration()) {
     call.answered = [impl = impl_.get(), session, declared, done = std::move(done)](
-                        absl::StatusOr<Reply> reply, std::vector<UniqueFd>& descriptors) mutable {
-      std::move(done)(impl->Granted(std::move(reply), session, declared, descriptors));
+                        absl::StatusOr<Reply> reply, UdsChannel::Attached& attached) mutable {
+      std::move(done)(impl->Granted(std::move(reply), session, declared, attached));
     };
   } else {
     auto wait = impl_->AddWait(request, std::move(done));
     call.answered = [this, wait, session, declared](absl::StatusOr<Reply> reply,
-                                                    std::vector<UniqueFd>& descriptors) {
-      absl::StatusOr<Grant> grant =
-          impl_->Granted(std::move(reply), session, declared, descriptors);
+                                                    UdsChannel::Attached& attached) {
+      absl::StatusOr<Grant> grant = impl_->Granted(std::move(reply), session, declared, attached);
       if (auto waiter = impl_->TakeWait(wait)) return std::move(waiter)(std::move(grant));
       // Given up meanwhile: the grant comes too late.
       if (grant.ok()) Release({grant->lease.id, session, wait->operation}, nullptr);
@@ -76,6 +75,8 @@ void UdsPeer::Discard(LeaseRequest request, Done<absl::Status> done) {
     return std::move(done)(status);
   }
   UdsChannel::Call call;
+  const std::shared_ptr<SegmentHold> hold = impl_->TakeHold(request.lease_id);
+  call.request.keep_bytes = hold != nullptr;
   call.request.op = Op::kDiscard;
   call.request.body = request;
   call.answered = StatusTo<DiscardReply>(std::move(done));
@@ -88,7 +89,9 @@ void UdsPeer::Release(LeaseRequest request, Done<absl::Status> done) {
     return;
   }
   impl_->Forget(request.lease_id);
+  const std::shared_ptr<SegmentHold> hold = impl_->TakeHold(request.lease_id);
   UdsChannel::Call call;
+  call.request.keep_bytes = hold != nullptr;
   call.request.op = Op::kRelease;
   call.request.body = request;
   call.answered = StatusTo<ReleaseReply>(std::move(done));
@@ -99,10 +102,12 @@ void UdsPeer::Relocate(RelocateRequest request, Done<absl::Status> done) {
   if (absl::Status status = impl_->CheckSession(request.lease_id, request.session); !status.ok()) {
     return std::move(done)(status);
   }
+  const std::shared_ptr<SegmentHold> hold = impl_->TakeHold(request.lease_id);
   UdsChannel::Call call;
+  call.request.keep_bytes = hold != nullptr;
   call.request.op = Op::kRelocate;
   call.answered = [impl = impl_.get(), id = request.lease_id, done = std::move(done)](
-                      absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
+                      absl::StatusOr<Reply> reply, UdsChannel::Attached&) mutable {
     const absl::Status status = As<RelocateReply>(std::move(reply)).status();
     if (status.ok()) impl->Forget(id);  // the lease is over
     std::move(done)(status);
@@ -119,7 +124,7 @@ void UdsPeer::Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> d
   call.request.op = Op::kRenew;
   call.request.body = request;
   call.answered = [impl = impl_.get(), id = request.lease_id, done = std::move(done)](
-                      absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) mutable {
+                      absl::StatusOr<Reply> reply, UdsChannel::Attached&) mutable {
     absl::StatusOr<RenewReply> renewed = As<RenewReply>(std::move(reply));
     if (!renewed.ok()) return std::move(done)(renewed.status());
     impl->Forget(id);  // with a TTL it belongs to no session
@@ -174,7 +179,7 @@ void UdsPeer::Extension(ExtensionRequest request, Done<absl::StatusOr<std::strin
   call.request.op = Op::kExtension;
   call.request.body = std::move(request);
   call.answered = [done = std::move(done)](absl::StatusOr<Reply> reply,
-                                           std::vector<UniqueFd>&) mutable {
+                                           UdsChannel::Attached&) mutable {
     absl::StatusOr<ExtensionReply> answer = As<ExtensionReply>(std::move(reply));
     if (!answer.ok()) return std::move(done)(answer.status());
     std::move(done)(std::move(answer->json));
@@ -185,6 +190,26 @@ void UdsPeer::Extension(ExtensionRequest request, Done<absl::StatusOr<std::strin
 void UdsPeer::Gather(absl::FunctionRef<void()> calls) { impl_->Gather(calls); }
 
 void UdsPeer::Await(absl::FunctionRef<void()> calls, Latch& done) { impl_->Await(calls, done); }
+
+absl::StatusOr<SharedIndex> UdsPeer::OpenIndex() {
+  Latch answered;
+  absl::StatusOr<SharedIndex> index = SharedIndex();
+  UdsChannel::Call call;
+  call.request.op = Op::kIndex;
+  call.request.body = IndexRequest();
+  call.answered = [&](absl::StatusOr<Reply> reply, UdsChannel::Attached& attached) {
+    index = TakeIndex(std::move(reply), attached);
+    answered.Set();
+  };
+  impl_->Await([&] { impl_->Call(std::move(call)); }, answered);
+  return index;
+}
+
+std::vector<MappedSegment> UdsPeer::Segments() {
+  absl::StatusOr<std::shared_ptr<UdsChannel>> channel = impl_->Channel();
+  if (!channel.ok()) return {};
+  return (*channel)->segments().All();
+}
 
 absl::StatusOr<HelloReply> UdsPeer::Hello() { return impl_->Hello(); }
 

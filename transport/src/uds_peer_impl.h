@@ -68,6 +68,7 @@ class UdsPeer::Impl {
     state.socket.store(channel->socket());
     broken = std::exchange(state.channel, channel);
     state.leases.clear();
+    state.holds.clear();
     return channel;
   }
 
@@ -120,10 +121,24 @@ class UdsPeer::Impl {
   }
 
   // Leases of sessions that share this connection: the node cannot tell those sessions apart.
-  void Track(const Lease& lease) {
-    if (lease.session == SessionId::kNone) return;
+  void Track(const Lease& lease, const std::shared_ptr<SegmentHold>& hold) {
+    const bool has_session = lease.session != SessionId::kNone;
+    if (!has_session && hold == nullptr) return;
     MutexLock lock(state_->mutex);
-    state_->leases.emplace(lease.id, lease.session);
+    if (has_session) state_->leases.emplace(lease.id, lease.session);
+    if (hold != nullptr) state_->holds.emplace(lease.id, hold);
+  }
+  // To be called before a lease's end is sent, and what it returns to be kept until after: not null
+  // where somebody still shares the lease's bytes, which then have to stay.
+  std::shared_ptr<SegmentHold> TakeHold(const LeaseId& id) {
+    std::shared_ptr<SegmentHold> hold;
+    MutexLock lock(state_->mutex);
+    const auto it = state_->holds.find(id);
+    if (it == state_->holds.end()) return hold;
+    hold = it->second.lock();
+    state_->holds.erase(it);
+    if (hold != nullptr) hold->Keep();
+    return hold;
   }
   void Forget(const LeaseId& id) {
     MutexLock lock(state_->mutex);
@@ -169,13 +184,14 @@ class UdsPeer::Impl {
   }
 
   absl::StatusOr<Grant> Granted(absl::StatusOr<Reply> reply, SessionId session, bool declared,
-                                std::vector<UniqueFd>& descriptors) {
+                                UdsChannel::Attached& attached) {
     absl::StatusOr<GrantReply> granted = As<GrantReply>(std::move(reply));
     if (!granted.ok()) return granted.status();
     const LeaseId id = granted->lease_id;
-    absl::StatusOr<Grant> grant = MakeGrant(*std::move(granted), session, declared, descriptors);
+    std::shared_ptr<SegmentHold> hold;
+    absl::StatusOr<Grant> grant = MakeGrant(*std::move(granted), session, declared, attached, hold);
     if (grant.ok()) {
-      Track(grant->lease);
+      Track(grant->lease, hold);
     } else {
       // Nobody has it who could.
       UdsChannel::Call release;
@@ -204,6 +220,8 @@ class UdsPeer::Impl {
     std::shared_ptr<UdsChannel> channel ABSL_GUARDED_BY(mutex);
     HelloReply hello ABSL_GUARDED_BY(mutex);
     absl::flat_hash_map<LeaseId, SessionId> leases ABSL_GUARDED_BY(mutex);
+    // What the objects of granted leases share, where these are in the node's shared memory.
+    absl::flat_hash_map<LeaseId, std::weak_ptr<SegmentHold>> holds ABSL_GUARDED_BY(mutex);
     std::set<std::shared_ptr<Wait>> waits ABSL_GUARDED_BY(mutex);
     std::atomic<int> socket{-1};
   };
@@ -230,7 +248,7 @@ class UdsPeer::Impl {
       failure = channel.ok() ? (*channel)->why_broken() : channel.status();
       if (!channel.ok()) break;
     }
-    std::vector<UniqueFd> none;
+    UdsChannel::Attached none;
     for (UdsChannel::Call& call : calls) {
       if (call.answered) std::move(call.answered)(failure, none);
     }
@@ -239,10 +257,11 @@ class UdsPeer::Impl {
   absl::StatusOr<HelloReply> Greet(UdsChannel& channel) {
     UdsChannel::Call call;
     call.request.op = Op::kHello;
-    call.request.body = HelloRequest{{std::string(kFeaturePositioned)}};
+    call.request.body =
+        HelloRequest{{std::string(kFeaturePositioned), std::string(kFeatureSegments)}};
     Latch latch;
     absl::StatusOr<HelloReply> hello = HelloReply();
-    call.answered = [&](absl::StatusOr<Reply> reply, std::vector<UniqueFd>&) {
+    call.answered = [&](absl::StatusOr<Reply> reply, UdsChannel::Attached&) {
       hello = As<HelloReply>(std::move(reply));
       latch.Set();
     };
@@ -270,7 +289,7 @@ class UdsPeer::Impl {
     batch.request.op = Op::kBatch;
     batch.request.body = std::move(requests);
     if (!wanted) return batch;
-    batch.answered = [answered](absl::StatusOr<Reply> reply, std::vector<UniqueFd>& descriptors) {
+    batch.answered = [answered](absl::StatusOr<Reply> reply, UdsChannel::Attached& attached) {
       auto replies = As<std::unique_ptr<BatchReply>>(std::move(reply));
       if (replies.ok() && (*replies)->responses.size() != answered->size()) {
         replies = MakeError(ErrorKind::kCorrupt, "the node answered part of a batch");
@@ -279,9 +298,9 @@ class UdsPeer::Impl {
         UdsChannel::Answered& one = (*answered)[i];
         if (!one) continue;
         if (replies.ok()) {
-          std::move(one)(std::move((*replies)->responses[i]), descriptors);
+          std::move(one)(std::move((*replies)->responses[i]), attached);
         } else {
-          std::move(one)(replies.status(), descriptors);
+          std::move(one)(replies.status(), attached);
         }
       }
     };

@@ -49,7 +49,8 @@ class UdsServer::Impl {
       : options_(std::move(options)),
         metrics_(options_.metrics != nullptr ? options_.metrics : std::make_shared<NodeMetrics>()),
         log_(options_.log),
-        dispatcher_(peer, options_.version, *metrics_, options_.events, options_.extension),
+        dispatcher_(peer, options_.version, *metrics_, options_.events, options_.extension,
+                    options_.reads),
         workers_(options_.threads) {}
 
   ~Impl() {

@@ -17,6 +17,19 @@ CLI::Option* AddSetting(CLI::App& app, const std::string& name, absl::optional<s
       name, [&value](const std::string& text) { value = text; }, what);
 }
 
+void AddMemoryFlags(CLI::App& app, MemoryBlobStoreOptions& memory) {
+  AddSize(app, "--segment-threshold", memory.segment_threshold,
+          "mem: sealed blobs up to this size live together in shared segments [256KiB]");
+  AddSeconds(app, "--idle-release", memory.idle_release, true,
+             "mem: how long memory that no object uses is kept warm [60]");
+  app.add_flag("--huge-pages", memory.pages.huge,
+               "mem: segments of huge pages, where the system has them for shared memory");
+  app.add_flag("--prefault", memory.pages.prefault,
+               "mem: take the memory of a segment at once, not as it fills");
+  app.add_flag("--lock-memory", memory.pages.lock,
+               "mem: never swap segments out (ulimit -l bounds it)");
+}
+
 // Of everything but where objects are kept and how the node is reached.
 void AddNodeFlags(CLI::App& app, ServeArgs& args) {
   args.socket = DefaultSocket();
@@ -39,6 +52,7 @@ void AddNodeFlags(CLI::App& app, ServeArgs& args) {
   AddEviction(app, args.eviction);
   app.add_flag("--verify-reads", args.verify_reads,
                "fs: check an object's bytes whenever somebody acquires it");
+  AddMemoryFlags(app, args.memory);
   app.add_option("--token-file", args.token_file,
                  "http: clients must show the token in this file; without one, only loopback is "
                  "served");

@@ -29,6 +29,7 @@ struct ServeArgs {
   absl::optional<uint64_t> capacity;
   EvictionSpec eviction;  // of every tier that is not another node
   bool verify_reads = false;
+  MemoryBlobStoreOptions memory;  // of every tier in memory
   std::string token_file;
   bool insecure = false;
   std::string tls_cert;

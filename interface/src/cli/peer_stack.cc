@@ -128,7 +128,7 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
     options.events = &sink;
     options.log = log_;
     options.describe_session = UdsServer::Describe;
-    return MakeMemoryPeer(std::move(options));
+    return MakeMemoryPeer(std::move(options), tier.memory);
   }
   FileSystemPeerOptions options;
   options.directory = tier.data;

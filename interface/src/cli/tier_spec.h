@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "cli/target.h"
+#include "packice/backends/memory_blob_store.h"
 #include "packice/peers/eviction_spec.h"
 #include "packice/peers/tiered_peer.h"
 
@@ -37,6 +38,7 @@ struct TierSpec {
   absl::optional<uint64_t> capacity;  // bytes; nothing: a share of what there is
   EvictionSpec eviction;              // not of kRemote
   bool verify_reads = false;          // kFiles
+  MemoryBlobStoreOptions memory;      // kMemory
   // Of no meaning in the coldest tier.
   TierMoves moves;
   // A file that remembers what was discarded here while the next colder tier was out of reach.

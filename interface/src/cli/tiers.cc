@@ -164,6 +164,7 @@ absl::StatusOr<std::vector<TierSpec>> TiersOf(const ServeArgs& args) {
     if (!cold.ok()) return cold.status();
     tiers = {*std::move(hot), *std::move(cold)};
   }
+  for (TierSpec& tier : tiers) tier.memory = args.memory;
   if (absl::Status status = CheckDirectories(tiers); !status.ok()) return status;
   PlaceDiscardLogs(args, tiers);
   return tiers;

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "packice/core/blob.h"
+#include "packice/core/clock.h"
 #include "packice/core/object_id.h"
 
 namespace packice {
@@ -35,6 +36,13 @@ class BlobStore {
   virtual absl::StatusOr<std::unique_ptr<Blob>> CreateHere(const ObjectId& object_id,
                                                            uint64_t size) {
     return CreateFor(object_id, size);
+  }
+
+  // Gives what the store has kept ready for a while, and nobody has needed, back to the system.
+  // To be asked again at the time that it answers; InfiniteDuration: there is nothing of the kind.
+  virtual Instant ReleaseIdle(Instant now) {
+    static_cast<void>(now);
+    return absl::InfiniteDuration();
   }
 
   // What a blob of `size` bytes will take up of the medium, in bytes.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -25,8 +26,9 @@ class Mapping {
   // kernel has no room.
   static absl::StatusOr<Mapping> Map(int fd, uint64_t offset, uint64_t size, MapAccess access);
 
-  // Bytes that somebody else keeps alive.
-  static Mapping Borrow(absl::Span<char> bytes);
+  // Bytes that somebody else keeps alive: `owner`, which is let go of with the mapping; without one
+  // it is up to the caller.
+  static Mapping Borrow(absl::Span<char> bytes, std::shared_ptr<const void> owner = nullptr);
 
   absl::Span<char> bytes() const { return bytes_; }
   absl::string_view view() const { return absl::string_view(bytes_.data(), bytes_.size()); }
@@ -35,6 +37,7 @@ class Mapping {
   absl::Span<char> bytes_;
   void* base_ = nullptr;  // page-aligned start of what to unmap; null for borrowed bytes
   size_t length_ = 0;
+  std::shared_ptr<const void> owner_;  // of borrowed bytes; may be null
 };
 
 }  // namespace packice

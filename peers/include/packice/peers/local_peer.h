@@ -19,10 +19,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 #include "packice/core/blob_store.h"
 #include "packice/core/clock.h"
 #include "packice/core/event_sink.h"
 #include "packice/core/lease_table.h"
+#include "packice/core/object_index.h"
 #include "packice/core/peer.h"
 #include "packice/core/random.h"
 #include "packice/peers/archive.h"
@@ -47,6 +49,8 @@ struct LocalPeerOptions {
   Clock* clock = &Clock::System();
   RandomSource* random = &RandomSource::System();
   EventSink* events = &EventSink::Null();
+  // Told of objects in memory as they are sealed and go; for a peer without an archive.
+  ObjectIndex* index = &ObjectIndex::Null();
   // What nobody asked for and somebody should know: a removal that failed, a damaged object. A line
   // each, on any thread.
   std::function<void(absl::string_view)> log = [](absl::string_view) {};
@@ -83,6 +87,10 @@ class LocalPeer final : public Peer {
   void List(ListRequest request, Done<absl::StatusOr<ListPage>> done) override;
   void Stats(Done<absl::StatusOr<PeerStats>> done) override;
   void EndSession(SessionId session) override;
+
+  // Somebody has read objects by the index: `objects` are some of those, for the eviction policy,
+  // `reads` and `bytes` all of it, for the statistics. An id that is not there is no error.
+  void CountReads(absl::Span<const ObjectId> objects, uint64_t reads, uint64_t bytes);
 
   // Ends the leases, waits and objects whose time is over. Answers when the next one is.
   Instant RunDue();

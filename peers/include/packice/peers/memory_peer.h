@@ -3,11 +3,14 @@
 
 #include <memory>
 
+#include "packice/backends/memory_blob_store.h"
 #include "packice/peers/local_peer.h"
 
 namespace packice {
 
-// A LocalPeer over MemoryBlobStore and MemoryLeaseTable.
-std::unique_ptr<LocalPeer> MakeMemoryPeer(LocalPeerOptions options = {});
+// A LocalPeer over MemoryBlobStore and MemoryLeaseTable. `memory` goes by the options' clock and
+// randomness.
+std::unique_ptr<LocalPeer> MakeMemoryPeer(LocalPeerOptions options = {},
+                                          MemoryBlobStoreOptions memory = {});
 
 }  // namespace packice

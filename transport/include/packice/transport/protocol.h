@@ -39,6 +39,7 @@ enum class Op {
   kList,
   kStats,
   kEvents,
+  kIndex,
   kBatch,
   kExtension,  // an operation of the node's NodeExtension, which has a name of its own
 };
@@ -49,6 +50,13 @@ absl::string_view OpName(Op op);  // "acquire"; "extension" for all of those
 // descriptors by position, so that many clients may be given one open file description. Others get
 // one of their own, at offset 0, and the names that older clients look for.
 inline constexpr absl::string_view kFeaturePositioned = "positioned";
+
+// A feature that a client announces in hello: it maps a node's shared memory once and is then told
+// where in it an object lies. It looks there only while it holds the lease.
+inline constexpr absl::string_view kFeatureSegments = "segments";
+
+// A feature of a node: it keeps an index of its shared memory and answers `index`.
+inline constexpr absl::string_view kFeatureIndex = "index";
 
 struct HelloRequest {
   std::vector<std::string> features;  // what the client understands
@@ -63,16 +71,20 @@ struct ExtensionRequest {
   // How long the answer may take, where that is asked for; also `wait_seconds` of the request.
   absl::Duration wait = absl::ZeroDuration();
 };
+struct IndexRequest {};
 struct BatchRequest;
 
 struct Request {
   // What the client wants echoed, as JSON text; empty: nothing.
   std::string seq;
   Op op = Op::kStats;
+  // Release, discard, relocate of a lease on bytes in shared memory: the lease ends, the bytes stay
+  // what they are until this connection releases it once more.
+  bool keep_bytes = false;
   // The alternative that belongs to `op`; LeaseRequest is for both discard and release.
   absl::variant<StatsRequest, HelloRequest, AcquireRequest, SealRequest, LeaseRequest, RenewRequest,
                 RelocateRequest, StatRequest, ListRequest, EventsRequest, ExtensionRequest,
-                std::unique_ptr<BatchRequest>>
+                IndexRequest, std::unique_ptr<BatchRequest>>
       body;
 };
 
@@ -102,7 +114,21 @@ struct PathHandle {
   // (docs/protocol.md). Empty: it cannot be told.
   std::string identity = {};
 };
-using Handle = absl::variant<FdHandle, PathHandle, UrlDescriptor>;
+// Bytes in shared memory, for clients that have announced kFeatureSegments.
+struct SegmentHandle {
+  uint64_t segment = 0;
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  // Of its descriptor, which rides along the first time that this connection hears of the segment;
+  // and then how many bytes that has.
+  absl::optional<size_t> index = {};
+  uint64_t segment_size = 0;
+};
+using Handle = absl::variant<FdHandle, PathHandle, UrlDescriptor, SegmentHandle>;
+
+// Which of the descriptors of its response line a handle names; null: none.
+size_t* DescriptorIndex(Handle& handle);
+const size_t* DescriptorIndex(const Handle& handle);
 
 struct HelloReply {
   std::string version;  // of the node
@@ -118,6 +144,8 @@ struct GrantReply {
   Metadata metadata;
   uint64_t size = 0;
   absl::InlinedVector<Handle, 1> handles;
+  // Segments that this connection knows and the node has given up: the client can unmap them.
+  std::vector<uint64_t> dropped_segments = {};
   // Says `objid` and `attachment_fd` or `attachment_path` too, which older clients look for.
   bool older_names = true;
 };
@@ -142,12 +170,19 @@ struct StatsReply {
 struct ExtensionReply {
   std::string json = "{}";  // the answer, an object
 };
+// How to read without messages; both are among the descriptors of the response line.
+struct IndexReply {
+  size_t index = 0;            // of the index itself
+  size_t hints = 0;            // of the page where the client says what it has read
+  uint64_t first_segment = 0;  // SharedReads::first_segment
+};
 struct BatchReply;
 
 // An answer: the reply that belongs to the request's op, or why there is none.
-using Reply = absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply,
-                            ReleaseReply, RenewReply, RelocateReply, ObjectInfo, ListPage,
-                            StatsReply, EventPage, ExtensionReply, std::unique_ptr<BatchReply>>;
+using Reply =
+    absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply, ReleaseReply,
+                  RenewReply, RelocateReply, ObjectInfo, ListPage, StatsReply, EventPage,
+                  ExtensionReply, IndexReply, std::unique_ptr<BatchReply>>;
 
 struct BatchReply {
   std::vector<Reply> responses;

@@ -7,12 +7,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "packice/core/peer.h"
+#include "packice/core/unique_fd.h"
 #include "packice/transport/protocol.h"
 
 namespace packice {
@@ -22,6 +26,20 @@ struct UdsPeerOptions {
   // How long an answer may take beyond the request's own wait, before the call fails with
   // `timeout`.
   absl::Duration call_timeout = absl::Seconds(60);
+};
+
+struct SharedIndex {
+  UniqueFd index;
+  UniqueFd hints;
+  uint64_t first_segment = 0;  // SharedReads::first_segment
+  // The connection that it came by; hung up when the node is gone. Not to be read or written.
+  std::shared_ptr<const UniqueFd> connection;
+};
+
+struct MappedSegment {
+  uint64_t id = 0;
+  absl::Span<const char> bytes;
+  std::shared_ptr<const void> owner;  // keeps the mapping
 };
 
 class UdsPeer final : public Peer {
@@ -55,6 +73,14 @@ class UdsPeer final : public Peer {
   void Extension(ExtensionRequest request, Done<absl::StatusOr<std::string>> done);
   // What the node calls itself.
   absl::StatusOr<HelloReply> Hello();
+
+  // --- For reading without messages.
+
+  // What the node offers for it. Blocks. `unsupported` of a node that offers nothing.
+  absl::StatusOr<SharedIndex> OpenIndex();
+  // The segments of the node's shared memory that the present connection has mapped: those that
+  // grants have named so far.
+  std::vector<MappedSegment> Segments();
 
  private:
   class Impl;

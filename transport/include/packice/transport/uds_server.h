@@ -21,6 +21,7 @@
 #include "packice/transport/node_extension.h"
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
+#include "packice/transport/shared_reads.h"
 
 namespace packice {
 
@@ -32,6 +33,8 @@ struct UdsServerOptions {
   std::shared_ptr<EventRing> events;
   // Operations beyond the peer's; outlives the server. Null: there are none.
   NodeExtension* extension = nullptr;
+  // What lets clients read without messages; outlives the server. Null: they cannot.
+  SharedReads* reads = nullptr;
   size_t threads = 2;
   // Further connections get `capacity` and are closed.
   size_t max_connections = 8192;

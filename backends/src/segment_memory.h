@@ -1,0 +1,90 @@
+// The shared memory of a node: blobs' bytes in segments, small ones together, large ones in a
+// segment each.
+//
+// Shared by a MemoryBlobStore and the ranges it has given out. Thread-safe; calls block for the
+// kernel only, when memory has to be taken.
+//
+// Memory that is given back is used again while it is warm: a page that a process has touched costs
+// a copy, one that the kernel has yet to make several times that. It is safe because a range comes
+// back only when nobody shares it any more: no lease, no descriptor that is being sent, no mapping
+// in this process. Nothing can be cut out of a segment (F_SEAL_FUTURE_WRITE refuses holes), so that
+// memory goes back to the system by whole segments, when they have been empty for a while.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "packice/backends/memory_blob_store.h"
+#include "packice/core/clock.h"
+#include "packice/core/mutex.h"
+#include "segment.h"
+#include "segment_allocator.h"
+#include "segment_range.h"
+
+namespace packice {
+
+class SegmentMemory : public std::enable_shared_from_this<SegmentMemory> {
+ public:
+  // `in_temp_files`: there is no memfd.
+  SegmentMemory(const MemoryBlobStoreOptions& options, bool in_temp_files);
+
+  // Room for a blob of `size` bytes, which are whatever they were before. `capacity`; what a medium
+  // can fail with.
+  absl::StatusOr<std::shared_ptr<SegmentRange>> Allocate(uint64_t size);
+
+  // Gives back segments that have been empty for as long as the options say. Answers when to ask
+  // again; InfiniteDuration: there are none.
+  Instant ReleaseIdle(Instant now);
+
+  struct Counters {
+    uint64_t segments = 0;        // one descriptor each
+    uint64_t blobs = 0;           // ranges that somebody shares
+    uint64_t bytes = 0;           // of these, as they were asked for
+    uint64_t reserved_bytes = 0;  // memory taken from the system
+  };
+  Counters counters() const;
+
+ private:
+  friend struct SegmentRange;
+
+  // One that many blobs share; null segment: the allocator's number is free.
+  struct Shared {
+    std::unique_ptr<Segment> segment;
+    Instant empty_since;  // when the last blob left; while there is one, of no meaning
+  };
+  struct Idle {
+    std::unique_ptr<Segment> segment;
+    Instant since;
+  };
+
+  absl::StatusOr<std::shared_ptr<SegmentRange>> AllocateShared(uint64_t size)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<SegmentRange>> AllocateAlone(uint64_t size);
+  // Of those that nobody uses, one that fits and wastes little.
+  std::unique_ptr<Segment> TakeIdle(uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status AddSegment() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Free(SegmentRange& range);
+
+  const std::string temp_directory_;  // empty: memfds
+  const uint64_t shared_limit_;       // larger blobs are alone
+  const SegmentPages pages_;
+  const absl::Duration idle_release_;
+  Clock& clock_;
+
+  mutable Mutex mutex_;
+  SegmentAllocator allocator_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Shared> shared_ ABSL_GUARDED_BY(mutex_);  // by the allocator's numbers
+  absl::flat_hash_map<uint64_t, std::unique_ptr<Segment>> alone_ ABSL_GUARDED_BY(mutex_);  // by id
+  std::vector<Idle> idle_ ABSL_GUARDED_BY(mutex_);  // the longest idle first
+  uint64_t idle_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t alone_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t blobs_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t next_id_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace packice

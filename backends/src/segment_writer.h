@@ -1,0 +1,42 @@
+// The blob that this process writes, in a segment from the start. Its size is declared. Owned by
+// its Object; may outlive the store. Thread-safe as Blob asks.
+//
+// The range's memory has had other bytes before; what was not written yet reads as zeros.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "packice/core/blob.h"
+#include "packice/core/segment_blob.h"
+#include "segment_range.h"
+
+namespace packice {
+
+class SegmentWriter final : public Blob {
+ public:
+  explicit SegmentWriter(std::shared_ptr<SegmentRange> range)
+      : range_(range), blob_(range->bytes, range->offset, range->segment, range), sealed_(false) {}
+
+  uint64_t size() const override { return blob_.size(); }
+  bool sealed() const override { return sealed_.load(std::memory_order_acquire); }
+  absl::StatusOr<size_t> Read(uint64_t offset, absl::Span<char> out) const override;
+  absl::Status Write(uint64_t offset, absl::string_view bytes) override;
+  absl::Status Seal(absl::optional<uint64_t> size) override;
+  // `unsupported` before Seal: nobody may look at what the memory had before.
+  absl::StatusOr<Mapping> Map(MapAccess access) const override;
+  BlobDescriptor Describe() const override { return blob_.Describe(); }
+
+ private:
+  // Makes zeros of what lies between the bytes written so far and `offset`.
+  void FillTo(uint64_t offset);
+
+  const std::shared_ptr<SegmentRange> range_;
+  SegmentBlob blob_;
+  std::atomic<bool> sealed_;
+  std::atomic<uint64_t> filled_{0};  // bytes from the start that are the blob's own
+};
+
+}  // namespace packice

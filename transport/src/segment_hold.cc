@@ -1,0 +1,18 @@
+#include "segment_hold.h"
+
+#include "uds_channel.h"
+
+namespace packice {
+
+SegmentHold::~SegmentHold() {
+  count_->fetch_sub(1, std::memory_order_release);
+  if (!kept_.load(std::memory_order_relaxed)) return;
+  const std::shared_ptr<UdsChannel> channel = channel_.lock();
+  if (channel == nullptr) return;
+  UdsChannel::Call call;
+  call.request.op = Op::kRelease;
+  call.request.body = LeaseRequest{lease_id_, SessionId::kNone, OperationId::kNone};
+  channel->Send(absl::MakeSpan(&call, 1));
+}
+
+}  // namespace packice
