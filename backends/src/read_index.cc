@@ -1,0 +1,144 @@
+#include "packice/backends/read_index.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "read_index_table.h"
+
+namespace packice {
+namespace {
+
+// Full enough to grow, and how far it fills until the larger one is ready: with 16 slots moved for
+// each call, by 27/32 / 16 at most, to less than 29/32.
+bool IsFull(uint64_t entries, uint64_t slots) { return entries * 32 >= slots * 27; }
+constexpr uint64_t kMovesPerCall = 16;
+
+// A third more is what keeps memory within 96 bytes an entry; small tables do not matter.
+uint64_t Grown(uint64_t slots) { return slots < (1 << 16) ? slots * 2 : slots + slots / 3; }
+
+uint64_t Seed(RandomSource& random) {
+  uint64_t seed = 0;
+  random.Fill(absl::MakeSpan(reinterpret_cast<uint8_t*>(&seed), sizeof(seed)));
+  return seed;
+}
+
+// Whether the layout has room for that place.
+bool Fits(const ReadIndexEntry& entry) {
+  return entry.offset < uint64_t{1} << (64 - kMatchBits) &&
+         entry.size <= std::numeric_limits<uint32_t>::max();
+}
+
+SlotFields FieldsOf(const ReadIndexEntry& entry) {
+  SlotFields fields;
+  fields.where = entry.offset << kMatchBits;
+  fields.extent = uint64_t{entry.segment} << 32 | entry.size;
+  fields.expiry =
+      entry.deadline == absl::InfiniteDuration()
+          ? kNeverExpires
+          : static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Nanoseconds(entry.deadline)));
+  return fields;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ReadIndex>> ReadIndex::Create(const ReadIndexOptions& options) {
+  const uint64_t seed = Seed(*options.random);
+  auto table = ReadIndexTable::Create(std::max<uint64_t>(1, options.slots), seed, *options.random);
+  if (!table.ok()) return table.status();
+  return std::unique_ptr<ReadIndex>(new ReadIndex(*std::move(table), seed, *options.random));
+}
+
+ReadIndex::ReadIndex(std::unique_ptr<ReadIndexTable> table, uint64_t seed, RandomSource& random)
+    : random_(random), seed_(seed), table_(std::move(table)) {}
+
+ReadIndex::~ReadIndex() {
+  MutexLock lock(mutex_);
+  table_->End(kIndexEnded);
+}
+
+void ReadIndex::Publish(const ReadIndexEntry& entry) {
+  if (!IsIdSize(entry.id.size())) return;
+  if (!Fits(entry)) return Withdraw(entry.id);
+  const IdKey key = MakeKey(entry.id, seed_);
+  const SlotFields fields = FieldsOf(entry);
+  std::unique_ptr<ReadIndexTable> done;
+  MutexLock lock(mutex_);
+  table_->Put(key, fields);
+  const std::vector<uint64_t> moves = table_->TakeMoves();
+  if (next_ != nullptr) {
+    next_->Put(key, fields);
+    next_->TakeMoves();
+    // They may be behind what was moved already.
+    for (const uint64_t slot : moves) Carry(slot);
+  }
+  Grow(done);
+}
+
+void ReadIndex::Withdraw(absl::string_view id) {
+  if (!IsIdSize(id.size())) return;
+  const IdKey key = MakeKey(id, seed_);
+  std::unique_ptr<ReadIndexTable> done;
+  MutexLock lock(mutex_);
+  table_->Remove(key);
+  if (next_ != nullptr) next_->Remove(key);
+  Grow(done);
+}
+
+void ReadIndex::Grow(std::unique_ptr<ReadIndexTable>& done) {
+  if (next_ == nullptr) {
+    if (!IsFull(table_->entries(), table_->slots()) || table_->entries() < retry_at_) return;
+    auto next = ReadIndexTable::Create(Grown(table_->slots()), seed_, random_);
+    if (!next.ok()) {
+      // Until then the table takes what it has room for.
+      retry_at_ = table_->entries() + 1 + table_->entries() / 128;
+      return;
+    }
+    next_ = *std::move(next);
+    moved_ = 0;
+    retry_at_ = 0;
+  }
+  const uint64_t end = std::min(table_->slots(), moved_ + kMovesPerCall);
+  while (moved_ < end) Carry(moved_++);
+  if (moved_ < table_->slots()) return;
+  table_->End(kIndexReplaced);
+  done = std::exchange(table_, std::move(next_));
+}
+
+void ReadIndex::Carry(uint64_t slot) {
+  const SlotFields fields = table_->At(slot);
+  if (fields.empty()) return;
+  const std::string id = table_->IdAt(fields);
+  next_->Put(MakeKey(id, seed_), fields);
+  next_->TakeMoves();
+}
+
+std::shared_ptr<const UniqueFd> ReadIndex::descriptor() const {
+  MutexLock lock(mutex_);
+  return table_->descriptor();
+}
+
+absl::optional<ObjectId> ReadIndex::IdAt(uint64_t slot, uint32_t check) const {
+  MutexLock lock(mutex_);
+  if (slot >= table_->slots()) return absl::nullopt;
+  const SlotFields fields = table_->At(slot);
+  if (fields.empty() || static_cast<uint32_t>(table_->VersionAt(slot) >> 1) != check) {
+    return absl::nullopt;
+  }
+  absl::StatusOr<ObjectId> id = ObjectId::Parse(table_->IdAt(fields));
+  if (!id.ok()) return absl::nullopt;
+  return *std::move(id);
+}
+
+uint64_t ReadIndex::entries() const {
+  MutexLock lock(mutex_);
+  return table_->entries();
+}
+
+uint64_t ReadIndex::bytes() const {
+  MutexLock lock(mutex_);
+  return table_->bytes() + (next_ == nullptr ? 0 : next_->bytes());
+}
+
+}  // namespace packice
