@@ -1,6 +1,7 @@
 #include "packice/backends/read_index.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <string>
 #include <utility>
@@ -99,11 +100,27 @@ void ReadIndex::Grow(std::unique_ptr<ReadIndexTable>& done) {
     moved_ = 0;
     retry_at_ = 0;
   }
-  const uint64_t end = std::min(table_->slots(), moved_ + kMovesPerCall);
-  while (moved_ < end) Carry(moved_++);
+  CarrySome();
   if (moved_ < table_->slots()) return;
   table_->End(kIndexReplaced);
   done = std::exchange(table_, std::move(next_));
+}
+
+void ReadIndex::CarrySome() {
+  // All their places are asked for before the first is waited for.
+  std::array<std::string, kMovesPerCall> ids;
+  const uint64_t count = std::min(kMovesPerCall, table_->slots() - moved_);
+  for (uint64_t i = 0; i < count; ++i) {
+    const SlotFields fields = table_->At(moved_ + i);
+    if (fields.empty()) continue;
+    ids[i] = table_->IdAt(fields);
+    next_->Prefetch(MakeKey(ids[i], seed_));
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    if (!ids[i].empty()) next_->Put(MakeKey(ids[i], seed_), table_->At(moved_ + i));
+  }
+  next_->TakeMoves();
+  moved_ += count;
 }
 
 void ReadIndex::Carry(uint64_t slot) {

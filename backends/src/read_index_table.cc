@@ -83,6 +83,7 @@ ReadIndexTable::ReadIndexTable(UniqueFd fd, Mapping mapping, uint64_t first_vers
       arena_(header_->arena_words) {}
 
 bool ReadIndexTable::Put(const IdKey& key, const SlotFields& fields) {
+  Prefetch(key);
   SlotFields entry = fields;
   entry.where = (fields.where & ~kMatchMask) | key.match;
   if (const absl::optional<uint64_t> old = Find(key)) {
@@ -113,6 +114,7 @@ bool ReadIndexTable::Put(const IdKey& key, const SlotFields& fields) {
 }
 
 bool ReadIndexTable::Remove(const IdKey& key) {
+  Prefetch(key);
   const absl::optional<uint64_t> slot = Find(key);
   if (!slot) return false;
   EmptySlot(slots_[*slot], NextVersion(*slot));
@@ -122,6 +124,12 @@ bool ReadIndexTable::Remove(const IdKey& key) {
                 WordsOfId(key.bytes.size()));
   }
   return true;
+}
+
+void ReadIndexTable::Prefetch(const IdKey& key) const {
+  const BucketPair buckets = BucketsOf(key.hash, header_->buckets);
+  PrefetchBucket(&slots_[buckets.first * kBucketSlots]);
+  PrefetchBucket(&slots_[buckets.second * kBucketSlots]);
 }
 
 SlotFields ReadIndexTable::At(uint64_t slot) const {

@@ -31,6 +31,8 @@ class ReadIndexTable {
   // instead of its old entry if it has one. False when it has none and there is no place.
   bool Put(const IdKey& key, const SlotFields& fields);
   bool Remove(const IdKey& key);
+  // For a Put or Remove that comes soon.
+  void Prefetch(const IdKey& key) const;
 
   // Readers are not to go by this table any more.
   void End(ReadIndexState state) { EndTable<RealMemory>(header_->state, state); }

@@ -32,11 +32,6 @@ absl::Span<const ReadIndexWord> ArenaOf(const ReadIndexHeader* header, uint64_t 
   return absl::MakeConstSpan(reinterpret_cast<const ReadIndexWord*>(end), words);
 }
 
-// All four lines, so that their misses overlap.
-void Prefetch(const ReadIndexSlot* bucket) {
-  for (uint64_t i = 0; i < kBucketSlots; ++i) __builtin_prefetch(bucket + i);
-}
-
 absl::Status Corrupt(absl::string_view what) {
   return MakeError(ErrorKind::kCorrupt,
                    absl::StrCat("the node's read index ", what, "; read by leases instead"));
@@ -104,7 +99,7 @@ ReadIndexView::Found ReadIndexView::Lookup(absl::string_view id) const {
   const IdKey key = MakeKey(id, seed_);
   const BucketPair buckets = BucketsOf(key.hash, buckets_);
   const ReadIndexSlot* const slots = SlotsOf(header_);
-  Prefetch(slots + buckets.first * kBucketSlots);
+  PrefetchBucket(slots + buckets.first * kBucketSlots);
   const auto is_id = [&](const SlotFields& fields) {
     return IsId(key, fields, ArenaOf(header_, buckets_, arena_words_));
   };

@@ -86,7 +86,8 @@ class ReadIndex {
   // Begins to grow when it is time, moves some entries, and ends when all have moved. What is to be
   // freed goes into `done`, to be dropped without the lock.
   void Grow(std::unique_ptr<ReadIndexTable>& done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Puts what is in a slot of table_ into next_ too.
+  // Puts what is in the next slots of table_, or in one, into next_ too.
+  void CarrySome() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Carry(uint64_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   RandomSource& random_;
