@@ -61,7 +61,7 @@ bool IsWhole(uint64_t id, absl::Span<const uint64_t> words) {
 class Node {
  public:
   explicit Node(uint64_t slots, size_t cells = kCells, size_t ids = kIds)
-      : cells_(cells), place_(ids, kNowhere) {
+      : ids_(ids), place_(ids, kNowhere) {
     void* base = mmap(nullptr, cells * kCellBytes, PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     segment_ = absl::MakeSpan(static_cast<char*>(base), cells * kCellBytes);
@@ -77,7 +77,7 @@ class Node {
 
   // Takes an id at random: away if it is there, else into the cell that was last given up.
   void Step(std::mt19937_64& random) {
-    const uint64_t id = random() % place_.size();
+    const uint64_t id = random() % ids_;
     size_t cell = kNowhere;
     bool goes = false;
     uint64_t birth = 0;
@@ -120,10 +120,10 @@ class Node {
   static constexpr size_t kNowhere = ~size_t{0};
   static constexpr size_t kBusy = kNowhere - 1;
 
+  const size_t ids_;
   absl::Span<char> segment_;
   std::unique_ptr<ReadIndex> index_;
   Mutex mutex_;
-  const size_t cells_;
   std::vector<size_t> place_ ABSL_GUARDED_BY(mutex_);  // of each id
   std::vector<size_t> free_ ABSL_GUARDED_BY(mutex_);
   uint64_t births_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -152,7 +152,7 @@ bool ReadOne(const ReadIndexView& view, absl::Span<const char> segment, std::mt1
 }
 
 constexpr uint64_t kEnoughFound = 30'000;
-constexpr int kEnoughSteps = 100'000;
+constexpr int kEnoughSteps = 300'000;
 
 TEST(ReadIndexStressTest, ThreadsReadWhileTwoOthersRecycle) {
   Node node(128);

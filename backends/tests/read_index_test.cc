@@ -6,7 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -47,7 +48,7 @@ class ReadIndexTest : public testing::Test {
   std::unique_ptr<ReadIndexView> view_;
 };
 
-// As many as an id has bytes, and each an id that differs in its last byte only.
+// Ids of one size differ in their last byte only.
 std::string IdOfSize(size_t size, char last = 'z') { return std::string(size - 1, 'i') + last; }
 
 TEST_F(ReadIndexTest, WhatIsPublishedIsFoundAsItWasPublished) {
@@ -187,7 +188,7 @@ TEST_F(ReadIndexTest, ReadCopiesWhatFitsAndIsMapped) {
 }
 
 TEST_F(ReadIndexTest, ItGrowsAndKeepsWhatIsInIt) {
-  constexpr uint64_t kEntries = 50'000;
+  constexpr uint64_t kEntries = 30'000;
   Restart(1);
   const auto id = [](uint64_t i) {
     return i % 10 == 0 ? absl::StrCat(std::string(40 + i % 200, 'l'), i) : absl::StrCat(i);
@@ -219,11 +220,11 @@ TEST_F(ReadIndexTest, ItGrowsAndKeepsWhatIsInIt) {
     ASSERT_EQ(index_->IdAt(found.slot, found.check())->bytes(), id(i));
   }
   EXPECT_EQ(index_->entries(), there);
-  EXPECT_GE(opened, 10);
+  EXPECT_GE(opened, 8);
 }
 
 TEST_F(ReadIndexTest, AnEntryTakesNoMoreThanNinetySixBytes) {
-  constexpr uint64_t kEntries = 400'000;
+  constexpr uint64_t kEntries = 200'000;
   Restart(100'000);
   double most = 0;
   for (uint64_t i = 0; i < kEntries; ++i) {
