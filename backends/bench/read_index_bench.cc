@@ -110,7 +110,7 @@ void BM_Read(benchmark::State& state) {
   });
   state.counters["missed"] = static_cast<double>(missed);
 }
-BENCHMARK(BM_Read)->Args({1'000'000, 1024})->Args({10'000, 64 << 10});
+BENCHMARK(BM_Read)->Args({1'000'000, 1024})->Args({10'000, 1024})->Args({10'000, 64 << 10});
 
 void BM_MapAndMemcpy(benchmark::State& state) {
   Objects& objects =
@@ -120,7 +120,7 @@ void BM_MapAndMemcpy(benchmark::State& state) {
     std::memcpy(out.data(), objects.segment.data() + at->second, out.size());
   });
 }
-BENCHMARK(BM_MapAndMemcpy)->Args({1'000'000, 1024})->Args({10'000, 64 << 10});
+BENCHMARK(BM_MapAndMemcpy)->Args({1'000'000, 1024})->Args({10'000, 1024})->Args({10'000, 64 << 10});
 
 // The places alone: what remains when finding an object costs nothing.
 void BM_Memcpy(benchmark::State& state) {
@@ -136,7 +136,7 @@ void BM_Memcpy(benchmark::State& state) {
     std::memcpy(out.data(), objects.segment.data() + offset, out.size());
   });
 }
-BENCHMARK(BM_Memcpy)->Args({1'000'000, 1024})->Args({10'000, 64 << 10});
+BENCHMARK(BM_Memcpy)->Args({1'000'000, 1024})->Args({10'000, 1024})->Args({10'000, 64 << 10});
 
 void BM_Lookup(benchmark::State& state) {
   Objects& objects = Of(static_cast<uint64_t>(state.range(0)), 1024);

@@ -15,6 +15,7 @@ namespace {
 // each call, by 27/32 / 16 at most, to less than 29/32.
 bool IsFull(uint64_t entries, uint64_t slots) { return entries * 32 >= slots * 27; }
 constexpr uint64_t kMovesPerCall = 16;
+constexpr int kRestCalls = 1000;
 
 // A third more is what keeps memory within 96 bytes an entry; small tables do not matter.
 uint64_t Grown(uint64_t slots) { return slots < (1 << 16) ? slots * 2 : slots + slots / 3; }
@@ -89,16 +90,15 @@ void ReadIndex::Withdraw(absl::string_view id) {
 
 void ReadIndex::Grow(std::unique_ptr<ReadIndexTable>& done) {
   if (next_ == nullptr) {
-    if (!IsFull(table_->entries(), table_->slots()) || table_->entries() < retry_at_) return;
+    if (!IsFull(table_->entries(), table_->slots()) || (rest_ > 0 && --rest_ > 0)) return;
     auto next = ReadIndexTable::Create(Grown(table_->slots()), seed_, random_);
     if (!next.ok()) {
       // Until then the table takes what it has room for.
-      retry_at_ = table_->entries() + 1 + table_->entries() / 128;
+      rest_ = kRestCalls;
       return;
     }
     next_ = *std::move(next);
     moved_ = 0;
-    retry_at_ = 0;
   }
   CarrySome();
   if (moved_ < table_->slots()) return;

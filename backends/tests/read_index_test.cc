@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -221,6 +222,46 @@ TEST_F(ReadIndexTest, ItGrowsAndKeepsWhatIsInIt) {
   }
   EXPECT_EQ(index_->entries(), there);
   EXPECT_GE(opened, 8);
+}
+
+TEST_F(ReadIndexTest, LongIdsThatGoMakeRoomForOthers) {
+  Publish(IdOfSize(200, 'a'), 1);
+  const uint64_t bytes = index_->bytes();
+  for (int i = 0; i < 1000; ++i) {
+    index_->Withdraw(IdOfSize(200, 'a'));
+    Publish(IdOfSize(199, 'b'), 2);
+    index_->Withdraw(IdOfSize(199, 'b'));
+    Publish(IdOfSize(200, 'a'), 1);
+  }
+  EXPECT_EQ(index_->bytes(), bytes);
+}
+
+TEST_F(ReadIndexTest, WhatCannotGrowTakesWhatItHasRoomFor) {
+  constexpr uint64_t kEntries = 1000;
+  Restart(512);
+  rlimit limit = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none = {0, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  for (uint64_t i = 0; i < kEntries; ++i) Publish(absl::StrCat(i), i);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_FALSE(view_->stale());
+  uint64_t found = 0;
+  for (uint64_t i = 0; i < kEntries; ++i) {
+    const ReadIndexView::Found entry = view_->Lookup(absl::StrCat(i));
+    if (entry.outcome != Outcome::kFound) continue;
+    ++found;
+    EXPECT_EQ(entry.offset, i);
+  }
+  EXPECT_EQ(found, index_->entries());
+  EXPECT_GT(found, 480u) << "of 512";
+
+  // Later it does.
+  for (uint64_t i = 0; i < 2 * kEntries; ++i) Publish(absl::StrCat(i % kEntries), i % kEntries);
+  EXPECT_TRUE(view_->stale());
+  Reopen();
+  for (uint64_t i = 0; i < kEntries; ++i) Publish(absl::StrCat(i), i);
+  EXPECT_EQ(index_->entries(), kEntries);
 }
 
 TEST_F(ReadIndexTest, AnEntryTakesNoMoreThanNinetySixBytes) {

@@ -6,8 +6,10 @@
 // id, sizes past 4 GiB, offsets past 1 TiB) is left out, and its readers ask the node.
 //
 // The table grows by a new one in new memory: entries move a few with each call, and when all have,
-// descriptor() changes and readers of the old one are told that it is stale. An entry takes 76 to
-// 96 bytes at sizes that matter, one with an id of more than 32 bytes the id's length more.
+// descriptor() changes and readers of the old one are told that it is stale. The call that is last
+// frees the old one, without the lock: some 50 ms for ten million entries. An entry takes 76 to 96
+// bytes at sizes that matter, and in both tables while it grows; one with an id of more than 32
+// bytes takes the id's length more. It does not shrink.
 #pragma once
 
 #include <atomic>
@@ -56,7 +58,8 @@ class ReadIndex {
   ~ReadIndex();
 
   // From now on readers may find it. Requires: the bytes are written, by this thread or by one that
-  // this one has synchronised with. Replaces the entry of that id.
+  // this one has synchronised with. Replaces the entry of that id, whose bytes may then be recycled
+  // as after Withdraw.
   void Publish(const ReadIndexEntry& entry);
 
   // Once it has returned, no read of the object that is not yet validated will be: the bytes may be
@@ -73,7 +76,7 @@ class ReadIndex {
   std::shared_ptr<const UniqueFd> descriptor() const;
 
   // The object that a reader says it found in a slot, if it is there still. For hints only: slots
-  // are taken anew, and `check` says with 31 bits which of its tenants was meant.
+  // are taken anew, and `check` says with 32 bits which of its tenants was meant.
   absl::optional<ObjectId> IdAt(uint64_t slot, uint32_t check) const;
 
   uint64_t entries() const;
@@ -96,7 +99,7 @@ class ReadIndex {
   std::unique_ptr<ReadIndexTable> table_ ABSL_GUARDED_BY(mutex_);  // what readers have
   std::unique_ptr<ReadIndexTable> next_ ABSL_GUARDED_BY(mutex_);   // while growing
   uint64_t moved_ ABSL_GUARDED_BY(mutex_) = 0;                     // slots of table_, into next_
-  uint64_t retry_at_ ABSL_GUARDED_BY(mutex_) = 0;  // entries, after a failure to grow
+  int rest_ ABSL_GUARDED_BY(mutex_) = 0;  // calls until it tries again, after a failure to grow
 };
 
 }  // namespace packice
