@@ -10,7 +10,7 @@
 
 namespace packice {
 
-// The two do not overlap.
+// The two do not overlap, and neither is null.
 void RacyCopy(char* to, const char* from, size_t size);
 
 }  // namespace packice

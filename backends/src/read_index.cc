@@ -11,8 +11,9 @@
 namespace packice {
 namespace {
 
-// Full enough to grow, and how far it fills until the larger one is ready: with 16 slots moved for
-// each call, by 27/32 / 16 at most, to less than 29/32.
+// Full enough to grow. With 16 slots moved for each call the table fills by another 27/32 / 16 at
+// most until the larger one is ready, to less than 29/32. By the number of entries alone, never for
+// want of a place: ids chosen to share their buckets fill those, and take no memory.
 bool IsFull(uint64_t entries, uint64_t slots) { return entries * 32 >= slots * 27; }
 constexpr uint64_t kMovesPerCall = 16;
 constexpr int kRestCalls = 1000;

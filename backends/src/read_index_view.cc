@@ -138,8 +138,11 @@ ReadIndexView::Found ReadIndexView::Read(absl::string_view id, SegmentTable segm
       return found;
     }
     const absl::Span<const char> segment = segments(found.segment);
-    if (found.offset > segment.size() || segment.size() - found.offset < found.size) break;
-    RacyCopy(out.data(), segment.data() + found.offset, found.size);
+    if (segment.data() == nullptr || found.offset > segment.size() ||
+        segment.size() - found.offset < found.size) {
+      break;
+    }
+    if (found.size > 0) RacyCopy(out.data(), segment.data() + found.offset, found.size);
     if (Validate(found)) return found;
   }
   return Found();

@@ -171,6 +171,8 @@ TEST_F(ReadIndexTest, ReadCopiesWhatFitsAndIsMapped) {
   index_->Publish({"beyond", 1, 11, 10});
   index_->Publish({"far", 1, (uint64_t{1} << 40) - 1, 10});
   index_->Publish({"elsewhere", 2, 10, 10});
+  index_->Publish({"nothing", 1, 20, 0});
+  index_->Publish({"nothing elsewhere", 2, 0, 0});
   const auto segments = [&](uint32_t number) {
     return number == 1 ? absl::MakeConstSpan(segment) : absl::Span<const char>();
   };
@@ -183,7 +185,8 @@ TEST_F(ReadIndexTest, ReadCopiesWhatFitsAndIsMapped) {
   EXPECT_EQ(read("a", 10).size, 10u);
   EXPECT_EQ(read("a", 9).outcome, Outcome::kTooSmall);
   EXPECT_EQ(read("a", 9).size, 10u);
-  for (const char* id : {"beyond", "far", "elsewhere", "unknown"}) {
+  EXPECT_EQ(view_->Read("nothing", segments, {}).outcome, Outcome::kFound);
+  for (const char* id : {"beyond", "far", "elsewhere", "nothing elsewhere", "unknown"}) {
     EXPECT_EQ(read(id, 20).outcome, Outcome::kMissing) << id;
   }
 }
