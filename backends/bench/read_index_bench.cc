@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -20,6 +21,9 @@
 
 namespace packice {
 namespace {
+
+// The sizes that matter only when they are asked for by PACKICE_BENCH_LARGE: they take a minute.
+const int64_t kMillion = std::getenv("PACKICE_BENCH_LARGE") != nullptr ? 1'000'000 : 20'000;
 
 std::string IdOf(uint64_t i) { return absl::StrCat("shard-", i % 100, "/sample-", i); }
 
@@ -110,7 +114,10 @@ void BM_Read(benchmark::State& state) {
   });
   state.counters["missed"] = static_cast<double>(missed);
 }
-BENCHMARK(BM_Read)->Args({1'000'000, 1024})->Args({10'000, 1024})->Args({10'000, 64 << 10});
+BENCHMARK(BM_Read)
+    ->Args({kMillion, 1024})
+    ->Args({kMillion / 100, 1024})
+    ->Args({kMillion / 100, 64 << 10});
 
 void BM_MapAndMemcpy(benchmark::State& state) {
   Objects& objects =
@@ -120,7 +127,10 @@ void BM_MapAndMemcpy(benchmark::State& state) {
     std::memcpy(out.data(), objects.segment.data() + at->second, out.size());
   });
 }
-BENCHMARK(BM_MapAndMemcpy)->Args({1'000'000, 1024})->Args({10'000, 1024})->Args({10'000, 64 << 10});
+BENCHMARK(BM_MapAndMemcpy)
+    ->Args({kMillion, 1024})
+    ->Args({kMillion / 100, 1024})
+    ->Args({kMillion / 100, 64 << 10});
 
 // The places alone: what remains when finding an object costs nothing.
 void BM_Memcpy(benchmark::State& state) {
@@ -136,7 +146,10 @@ void BM_Memcpy(benchmark::State& state) {
     std::memcpy(out.data(), objects.segment.data() + offset, out.size());
   });
 }
-BENCHMARK(BM_Memcpy)->Args({1'000'000, 1024})->Args({10'000, 1024})->Args({10'000, 64 << 10});
+BENCHMARK(BM_Memcpy)
+    ->Args({kMillion, 1024})
+    ->Args({kMillion / 100, 1024})
+    ->Args({kMillion / 100, 64 << 10});
 
 void BM_Lookup(benchmark::State& state) {
   Objects& objects = Of(static_cast<uint64_t>(state.range(0)), 1024);
@@ -146,7 +159,7 @@ void BM_Lookup(benchmark::State& state) {
     if (++next == objects.ids.size()) next = 0;
   }
 }
-BENCHMARK(BM_Lookup)->Arg(1'000'000);
+BENCHMARK(BM_Lookup)->Arg(kMillion);
 
 // From an empty index, growing on the way; the slowest call is among `worst_us`.
 void BM_Publish(benchmark::State& state) {
@@ -169,8 +182,8 @@ void BM_Publish(benchmark::State& state) {
   state.counters["bytes_each"] = bytes;
 }
 BENCHMARK(BM_Publish)
-    ->Arg(1'000'000)
-    ->Arg(10'000'000)
+    ->Arg(kMillion)
+    ->Arg(10 * kMillion)
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 
@@ -187,7 +200,7 @@ void BM_WithdrawAndPublish(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(BM_WithdrawAndPublish)->Arg(900'000);
+BENCHMARK(BM_WithdrawAndPublish)->Arg(kMillion / 10 * 9);
 
 }  // namespace
 }  // namespace packice
