@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/algorithm/container.h"
+#include "packice/backends/read_index.h"
 #include "packice/backends/temp_file_blob.h"
 #include "packice/core/error.h"
 
@@ -45,9 +46,16 @@ SegmentMemory::SegmentMemory(const MemoryBlobStoreOptions& options, bool in_temp
       next_id_(FirstId(*options.random)) {}
 
 absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::Allocate(uint64_t size) {
-  if (size > shared_limit_) return AllocateAlone(size);
-  MutexLock lock(mutex_);
-  return AllocateShared(size);
+  absl::StatusOr<std::shared_ptr<SegmentRange>> range;
+  if (size > shared_limit_) {
+    range = AllocateAlone(size);
+  } else {
+    MutexLock lock(mutex_);
+    range = AllocateShared(size);
+  }
+  // Readers without a lease may still be at what was there before.
+  ReadIndex::BeforeRefill();
+  return range;
 }
 
 absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::AllocateShared(uint64_t size) {
