@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "blocking_pool.h"
 #include "fork_registry.h"
 #include "http_batches.h"
 #include "http_channel.h"
@@ -15,6 +16,7 @@
 #include "http_leases.h"
 #include "packice/core/blocking.h"
 #include "packice/core/error.h"
+#include "packice/core/put.h"
 
 namespace packice {
 namespace {
@@ -109,6 +111,14 @@ class HttpPeer::Impl {
     calls();
     gathering_ = outer;
     SendInBatches(std::move(gathering.calls));
+  }
+
+  // Of Put: answers come on the channel's thread, where nothing may block.
+  BlockingPool& Writers() {
+    constexpr size_t kThreads = 2;
+    MutexLock lock(state_->mutex);
+    if (state_->writers == nullptr) state_->writers = std::make_unique<BlockingPool>(kThreads);
+    return *state_->writers;
   }
 
   // A waiting acquire that its caller may give up: the node then sees its connection go.
@@ -206,6 +216,7 @@ class HttpPeer::Impl {
     Mutex mutex;
     std::shared_ptr<HttpChannel> channel ABSL_GUARDED_BY(mutex);
     std::shared_ptr<HttpTransfer> transfer ABSL_GUARDED_BY(mutex);
+    std::unique_ptr<BlockingPool> writers ABSL_GUARDED_BY(mutex);  // null until it is needed
     std::set<std::shared_ptr<Wait>> waits ABSL_GUARDED_BY(mutex);
     HttpLeases leases{kKeepPeriod, kTick};
     std::atomic<bool> unheard{false};  // releases were sent whose answers nobody waits for
@@ -325,6 +336,46 @@ void HttpPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done)
                });
   call.wait = wait;
   impl_->StartWait(waiting, std::move(call));
+}
+
+// As Peer::Put, but that the lease ends in the message that seals.
+void HttpPeer::Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) {
+  struct Putting {
+    absl::string_view bytes;
+    LeaseRequest lease;
+    absl::StatusOr<Sealed> outcome = Sealed();
+    Done<absl::StatusOr<Sealed>> done;
+  };
+  absl::Status sizes = CheckBlobSizes(request.blob_sizes, request.bytes.size());
+  if (!sizes.ok()) return std::move(done)(std::move(sizes));
+  auto put = std::make_shared<Putting>();
+  put->bytes = request.bytes;
+  put->lease = {LeaseId(), request.session, request.operation};
+  put->done = std::move(done);
+  const auto end = [this, put] {
+    Release(put->lease,
+            [put](const absl::Status&) { std::move(put->done)(std::move(put->outcome)); });
+  };
+  const auto fill = [this, put, end](Object& object) {
+    if (absl::Status status = FillBlobs(object, put->bytes); !status.ok()) {
+      put->outcome = std::move(status);
+      return end();
+    }
+    Gather([&] {
+      SealRequest seal;
+      seal.lease_id = put->lease.lease_id;
+      seal.session = put->lease.session;
+      seal.operation = put->lease.operation;
+      Seal(std::move(seal),
+           [put](absl::StatusOr<Sealed> sealed) { put->outcome = std::move(sealed); });
+      end();
+    });
+  };
+  Acquire(AcquireFor(request), [this, put, fill](absl::StatusOr<Grant> grant) {
+    if (!grant.ok()) return std::move(put->done)(std::move(grant).status());
+    put->lease.lease_id = grant->lease.id;
+    impl_->Writers().Run([fill, object = std::move(grant->object)] { fill(*object); });
+  });
 }
 
 void HttpPeer::Cancel(OperationId operation) {
