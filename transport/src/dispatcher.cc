@@ -12,6 +12,7 @@
 #include "file_identity.h"
 #include "packice/core/error.h"
 #include "private_descriptor.h"
+#include "uds_put.h"
 #include "unix_socket.h"
 
 namespace packice {
@@ -111,6 +112,13 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
         }
       }
     }
+    if (auto* stage = absl::get_if<StageReply>(&answer.reply)) {
+      if (base >= kMaxDescriptorsPerMessage) {
+        answer = Answer{MakeError(ErrorKind::kCapacity, "no room for another descriptor"), {}};
+      } else {
+        stage->index += base;
+      }
+    }
     std::move(answer.descriptors.begin(), answer.descriptors.end(),
               std::back_inserter(answer_.descriptors));
     replies_->responses.push_back(std::move(answer.reply));
@@ -140,7 +148,17 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       auto& seal = absl::get<SealRequest>(request.body);
       seal.session = caller.session;
       seal.operation = operation;
-      return peer_.Seal(std::move(seal), Counted::ReplyTo<Sealed>(std::move(done)));
+      WriterGate::Pass pass = writers_.Enter(seal.lease_id);
+      if (!pass) {
+        return std::move(done)(Answer{
+            MakeError(ErrorKind::kBusy, "another request writes or seals under this lease"), {}});
+      }
+      return peer_.Seal(std::move(seal), [pass = std::move(pass),
+                                          answer = Counted::ReplyTo<Sealed>(std::move(done))](
+                                             absl::StatusOr<Sealed> sealed) mutable {
+        pass = WriterGate::Pass();
+        std::move(answer)(std::move(sealed));
+      });
     }
     case Op::kDiscard:
     case Op::kRelease: {
@@ -183,6 +201,14 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       });
     case Op::kEvents:
       return Events(absl::get<EventsRequest>(request.body), operation, std::move(done));
+    case Op::kPut:
+      return ServePut(*this, absl::get<PutMessage>(std::move(request.body)), caller, operation,
+                      Counted::ReplyTo<Sealed>(std::move(done)));
+    case Op::kStage:
+      return std::move(done)(ServeStage(absl::get<StageRequest>(request.body), caller));
+    case Op::kWrite:
+      return ServeWrite(*this, absl::get<WriteRequest>(request.body), caller, operation,
+                        Counted::ReplyTo(std::move(done), WriteReply()));
     case Op::kExtension:
       return Extension(absl::get<ExtensionRequest>(std::move(request.body)), operation,
                        std::move(done));
@@ -198,18 +224,21 @@ void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId ope
                          Counted done) {
   request.session = caller.session;
   request.operation = operation;
-  peer_.Acquire(std::move(request),
-                [this, &caller, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-                  if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
-                  if (absl::optional<Answer> answer = Granted(*grant, caller)) {
-                    return std::move(done)(*std::move(answer));
-                  }
-                  AnswerWithBytes(*std::move(grant), caller, std::move(done));
-                });
+  // Where there is no write op the client needs handles after all.
+  request.written_here = request.written_here && caller.takes_descriptors;
+  const bool with_handles = !request.written_here;
+  peer_.Acquire(std::move(request), [this, &caller, with_handles,
+                                     done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+    if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
+    if (auto answer = Granted(*grant, caller, with_handles)) {
+      return std::move(done)(*std::move(answer));
+    }
+    AnswerWithBytes(*std::move(grant), caller, std::move(done));
+  });
 }
 
 void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
-  downloads().Run([this, grant = std::move(grant), &caller, done = std::move(done)]() mutable {
+  blocking().Run([this, grant = std::move(grant), &caller, done = std::move(done)]() mutable {
     absl::Status status;
     for (const std::shared_ptr<Blob>& blob : grant.object->blobs()) {
       // From then on it has a descriptor, for as long as the object is shared.
@@ -229,11 +258,11 @@ void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
   });
 }
 
-BlockingPool& Dispatcher::downloads() {
+BlockingPool& Dispatcher::blocking() {
   constexpr size_t kThreads = 4;
   MutexLock lock(mutex_);
-  if (downloads_ == nullptr) downloads_ = std::make_unique<BlockingPool>(kThreads);
-  return *downloads_;
+  if (blocking_ == nullptr) blocking_ = std::make_unique<BlockingPool>(kThreads);
+  return *blocking_;
 }
 
 void Dispatcher::Events(const EventsRequest& request, OperationId operation, Counted done) {
@@ -281,7 +310,7 @@ void Dispatcher::Cancel(OperationId operation) {
   if (extension_ != nullptr) extension_->Cancel(operation);
 }
 
-absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller) {
+absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller, bool with_handles) {
   Answer answer;
   GrantReply reply;
   Lease& lease = grant.lease;
@@ -294,6 +323,7 @@ absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller) {
   if (lease.ttl != absl::InfiniteDuration()) reply.ttl = lease.ttl;
   for (size_t i = 0; i < object.blobs().size(); ++i) {
     reply.size += object.blobs()[i]->size();
+    if (!with_handles) continue;
     if (absl::Status status = AddHandle(grant, i, caller, reply, answer); !status.ok()) {
       peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
       return Answer{std::move(status), {}};
@@ -353,6 +383,7 @@ Answer Dispatcher::Hello(const HelloRequest& request, Caller& caller) const {
   HelloReply reply;
   reply.version = version_;
   reply.features = {"batch", "seq", std::string(kFeaturePositioned)};
+  if (caller.takes_descriptors) reply.features.emplace_back(kFeaturePut);
   return Answer{std::move(reply), {}};
 }
 

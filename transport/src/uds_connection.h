@@ -18,7 +18,7 @@
 
 #include "absl/time/time.h"
 #include "dispatcher.h"
-#include "line_buffer.h"
+#include "request_stream.h"
 
 namespace packice {
 
@@ -51,10 +51,8 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   boost::asio::awaitable<void> Serve();
   boost::asio::awaitable<void> ServeLines();
   boost::asio::awaitable<void> Pause();
-  absl::optional<absl::string_view> NextLine();
-  void RefuseLongLine();
   // Null when it was answered at once.
-  std::shared_ptr<Pending> Begin(absl::string_view line);
+  std::shared_ptr<Pending> Begin(DecodedRequest decoded);
   void EndAfter(Pending& pending, absl::Duration wait);
   void Finished(const std::shared_ptr<Pending>& pending);
   void Queue(Answer answer, absl::string_view seq);
@@ -78,8 +76,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   const std::function<void(UdsConnection*)> closed_;
   Caller caller_;
 
-  LineBuffer input_;
-  bool skipping_ = false;  // in a line that is too long, up to its end
+  RequestStream input_;
 
   std::string output_;  // bytes [sent_, queued_) of the stream
   uint64_t sent_ = 0;
