@@ -22,6 +22,8 @@ absl::StatusOr<std::unique_ptr<UdsPeer>> UdsPeer::Connect(UdsPeerOptions options
 void UdsPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
   const SessionId session = request.session;
   const bool declared = !request.blob_sizes.empty();
+  // Another process than the node's: it wants handles.
+  request.written_here = false;
   UdsChannel::Call call;
   call.wait = request.wait;
   call.request.op = Op::kAcquire;
@@ -88,6 +90,7 @@ void UdsPeer::Release(LeaseRequest request, Done<absl::Status> done) {
     return;
   }
   impl_->Forget(request.lease_id);
+  if (!done) return impl_->ReleaseSoon(request);
   UdsChannel::Call call;
   call.request.op = Op::kRelease;
   call.request.body = request;

@@ -32,9 +32,14 @@ class UdsPeer final : public Peer {
   ~UdsPeer() override;
 
   void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) override;
+  // A small object is one message. Its bytes are copied before this returns, or once they are
+  // gathered.
+  void Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Cancel(OperationId operation) override;
   void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Discard(LeaseRequest request, Done<absl::Status> done) override;
+  // Without a callback it goes in front of the next request, or 2 ms later, and the node has it
+  // then.
   void Release(LeaseRequest request, Done<absl::Status> done) override;
   void Relocate(RelocateRequest request, Done<absl::Status> done) override;
   void Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) override;
