@@ -59,6 +59,49 @@ absl::Status FillBlobs(Object& object, absl::string_view bytes) {
   return absl::OkStatus();
 }
 
+void PutGathered(Peer& peer, PutRequest request,
+                 std::function<void(absl::AnyInvocable<void() &&>)> run,
+                 Done<absl::StatusOr<Sealed>> done) {
+  struct Putting {
+    absl::string_view bytes;
+    LeaseRequest lease;
+    absl::StatusOr<Sealed> outcome = Sealed();
+    Done<absl::StatusOr<Sealed>> done;
+  };
+  absl::Status sizes = CheckBlobSizes(request.blob_sizes, request.bytes.size());
+  if (!sizes.ok()) return std::move(done)(std::move(sizes));
+  auto put = std::make_shared<Putting>();
+  put->bytes = request.bytes;
+  put->lease = {LeaseId(), request.session, request.operation};
+  put->done = std::move(done);
+  const auto end = [&peer, put] {
+    peer.Release(put->lease,
+                 [put](const absl::Status&) { std::move(put->done)(std::move(put->outcome)); });
+  };
+  const auto fill = [&peer, put, end](std::shared_ptr<Object> object) {
+    absl::Status written = FillBlobs(*object, put->bytes);
+    object.reset();  // a writer that is still there may be in the seal's way
+    if (!written.ok()) {
+      put->outcome = std::move(written);
+      return end();
+    }
+    peer.Gather([&] {
+      SealRequest seal;
+      seal.lease_id = put->lease.lease_id;
+      seal.session = put->lease.session;
+      seal.operation = put->lease.operation;
+      peer.Seal(std::move(seal),
+                [put](absl::StatusOr<Sealed> sealed) { put->outcome = std::move(sealed); });
+      end();
+    });
+  };
+  peer.Acquire(AcquireFor(request), [put, run, fill](absl::StatusOr<Grant> grant) {
+    if (!grant.ok()) return std::move(put->done)(std::move(grant).status());
+    put->lease.lease_id = grant->lease.id;
+    run([fill, object = std::move(grant->object)]() mutable { fill(std::move(object)); });
+  });
+}
+
 void Peer::Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) {
   if (absl::Status status = CheckBlobSizes(request.blob_sizes, request.bytes.size());
       !status.ok()) {

@@ -338,44 +338,11 @@ void HttpPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done)
   impl_->StartWait(waiting, std::move(call));
 }
 
-// As Peer::Put, but that the lease ends in the message that seals.
 void HttpPeer::Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) {
-  struct Putting {
-    absl::string_view bytes;
-    LeaseRequest lease;
-    absl::StatusOr<Sealed> outcome = Sealed();
-    Done<absl::StatusOr<Sealed>> done;
-  };
-  absl::Status sizes = CheckBlobSizes(request.blob_sizes, request.bytes.size());
-  if (!sizes.ok()) return std::move(done)(std::move(sizes));
-  auto put = std::make_shared<Putting>();
-  put->bytes = request.bytes;
-  put->lease = {LeaseId(), request.session, request.operation};
-  put->done = std::move(done);
-  const auto end = [this, put] {
-    Release(put->lease,
-            [put](const absl::Status&) { std::move(put->done)(std::move(put->outcome)); });
-  };
-  const auto fill = [this, put, end](Object& object) {
-    if (absl::Status status = FillBlobs(object, put->bytes); !status.ok()) {
-      put->outcome = std::move(status);
-      return end();
-    }
-    Gather([&] {
-      SealRequest seal;
-      seal.lease_id = put->lease.lease_id;
-      seal.session = put->lease.session;
-      seal.operation = put->lease.operation;
-      Seal(std::move(seal),
-           [put](absl::StatusOr<Sealed> sealed) { put->outcome = std::move(sealed); });
-      end();
-    });
-  };
-  Acquire(AcquireFor(request), [this, put, fill](absl::StatusOr<Grant> grant) {
-    if (!grant.ok()) return std::move(put->done)(std::move(grant).status());
-    put->lease.lease_id = grant->lease.id;
-    impl_->Writers().Run([fill, object = std::move(grant->object)] { fill(*object); });
-  });
+  PutGathered(
+      *this, std::move(request),
+      [impl = impl_.get()](BlockingPool::Job job) { impl->Writers().Run(std::move(job)); },
+      std::move(done));
 }
 
 void HttpPeer::Cancel(OperationId operation) {

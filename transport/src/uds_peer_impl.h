@@ -109,6 +109,7 @@ class UdsPeer::Impl {
     return {};
   }
 
+  const UdsPeerOptions& options() const { return options_; }
   // Whether the node knows put, as far as it has said so.
   bool puts() const { return state_->puts.load(std::memory_order_relaxed); }
 

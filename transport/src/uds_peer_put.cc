@@ -13,14 +13,20 @@ namespace {
 // What goes through the socket, in bytes, although there is a staging area: beyond it the two
 // copies that the kernel makes cost more than the one that it saves (tests/speed/uds_speed.cc).
 constexpr size_t kMaxSent = 32 * 1024;
-// What is staged as a whole. Of larger objects the node copies a part while the client stages the
-// next one.
-constexpr size_t kMaxStaged = 1 << 20;
+// What is staged as a whole. To write a larger one where the node has it saves more than the
+// messages cost.
+constexpr size_t kMaxStaged = 512 * 1024;
 
 // What cannot be is for the node to refuse; but a line of more than kMaxRequestBytes would end the
 // connection.
 bool FitsALine(const PutRequest& request) {
   return request.blob_sizes.size() <= Object::kMaxBlobs && request.metadata.CheckSize().ok();
+}
+
+void PutInSteps(Peer& peer, PutRequest request, Done<absl::StatusOr<Sealed>> done) {
+  PutGathered(
+      peer, std::move(request), [](absl::AnyInvocable<void() &&> job) { std::move(job)(); },
+      std::move(done));
 }
 
 UdsChannel::Call PutCall(PutRequest request) {
@@ -85,18 +91,21 @@ void UdsPeer::Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) {
   if (!sizes.ok()) return std::move(done)(std::move(sizes));
   // A wait can be given up, and the bytes must not be needed any more then: so it is Acquire's.
   if (request.wait != absl::ZeroDuration() || !impl_->puts() || !FitsALine(request)) {
-    return Peer::Put(std::move(request), std::move(done));
+    return PutInSteps(*this, std::move(request), std::move(done));
   }
-  if (size > kMaxSent) {
+  const bool in_pieces = size >= impl_->options().pieces_from;
+  if (size > kMaxSent && (size <= kMaxStaged || in_pieces)) {
     const Impl::Staged staging = impl_->Staging();
-    if (staging.area != nullptr && size > kMaxStaged) {
+    if (staging.area != nullptr && in_pieces) {
       if (PutInPieces(*staging.channel, *staging.area, request, done)) return;
     } else if (staging.area != nullptr) {
       absl::optional<UdsStaging::Piece> piece = staging.area->Take(size);
       if (piece && PutStaged(*staging.channel, *std::move(piece), request, done)) return;
     }
   }
-  if (size > PutMessage::kMaxPayload) return Peer::Put(std::move(request), std::move(done));
+  if (size > PutMessage::kMaxPayload) {
+    return PutInSteps(*this, std::move(request), std::move(done));
+  }
   UdsChannel::Call call = SendingCall(std::move(request));
   call.answered = AnswerTo(std::move(done));
   impl_->Call(std::move(call));

@@ -25,7 +25,10 @@ void Check(bool holds, const char* what) {
 
 // All that can be told of a request, the bytes of its puts among it.
 void Tell(const absl::StatusOr<Request>& request, std::string& out) {
-  if (!request.ok()) return out.append("invalid\n");
+  if (!request.ok()) {
+    out.append("invalid\n");
+    return;
+  }
   EncodeRequest(*request, out);
   if (const auto* put = absl::get_if<PutMessage>(&request->body)) {
     Check(put->staged.has_value() || put->put.bytes.size() == put->payload, "a put has its bytes");

@@ -22,6 +22,10 @@ struct UdsPeerOptions {
   // How long an answer may take beyond the request's own wait, before the call fails with
   // `timeout`.
   absl::Duration call_timeout = absl::Seconds(60);
+  // From how many bytes on Put has the node write, out of memory that both share, what the client
+  // fills piece by piece. By default the client writes all of it by itself, because the bytes are
+  // then copied once; a node that keeps memory warm for what is written by itself is worth two.
+  size_t pieces_from = SIZE_MAX;
 };
 
 class UdsPeer final : public Peer {
