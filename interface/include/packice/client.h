@@ -126,7 +126,7 @@ struct CreateOptions {
   std::string metadata_json = {};
   // How long the object lives after Seal.
   absl::optional<absl::Duration> object_ttl = {};
-  // Of the lease. Without one it lasts as long as this client is connected.
+  // Of the lease. Without one it lasts as long as this client is connected. Put leaves none.
   absl::optional<absl::Duration> lease_ttl = {};
   // How long to wait for another creator to finish or give up. Nothing: Create and Put do not wait,
   // GetOrCreate waits as long as it takes.
