@@ -7,6 +7,11 @@ absl::StatusOr<Grant> Acquire(Peer& peer, AcquireRequest request) {
       peer, [&](auto done) { peer.Acquire(std::move(request), std::move(done)); });
 }
 
+absl::StatusOr<Sealed> Put(Peer& peer, PutRequest request) {
+  return Await<absl::StatusOr<Sealed>>(
+      peer, [&](auto done) { peer.Put(std::move(request), std::move(done)); });
+}
+
 absl::StatusOr<Grant> Lookup(Peer& peer, LeaseRequest request) {
   return Await<absl::StatusOr<Grant>>(
       peer, [&](auto done) { peer.Lookup(std::move(request), std::move(done)); });

@@ -5,6 +5,7 @@
 #include <ostream>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "node.h"
 
 namespace packice {
@@ -46,6 +47,55 @@ TEST_P(ClientTest, PutLeavesNoLeaseAndNoSecondPut) {
   ASSERT_OK_AND_ASSIGN(const ObjectInfo info, client_->Stat("a"));
   EXPECT_EQ(info.leases, 0u);
   EXPECT_EQ(ViewOf("a"), "1");
+}
+
+TEST_P(ClientTest, PutsOfAllSizesMayRunAtOnce) {
+  constexpr size_t kSizes[] = {0, 1, 32 << 10, (32 << 10) + 1, 1 << 20, 20 << 20};
+  const std::string bytes = Pattern(20 << 20);
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (const size_t size : kSizes) {
+        const std::string id = absl::StrCat(thread, "/", size);
+        EXPECT_THAT(client_->Put(id, absl::string_view(bytes).substr(0, size)), IsOk());
+        absl::StatusOr<Reader> reader = client_->Get(id);
+        ASSERT_THAT(reader, IsOk());
+        absl::StatusOr<absl::string_view> view = reader->View();
+        ASSERT_THAT(view, IsOk());
+        EXPECT_TRUE(*view == absl::string_view(bytes).substr(0, size)) << size;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST_P(ClientTest, ManyArePutAtOnceAndEachHasItsAnswer) {
+  ASSERT_THAT(client_->Put("taken", "old"), IsOk());
+  std::vector<std::string> ids;
+  for (int i = 0; i < 300; ++i) ids.push_back(absl::StrCat("many/", i));
+  const std::string large = Pattern(3 << 20);
+  std::vector<PutItem> items;
+  for (const std::string& id : ids) items.push_back({id, id});
+  items[17] = {"taken", "new"};
+  items[18] = {absl::string_view(), "no name"};
+  items[19].options.metadata_json = "no JSON";
+  items[20] = {ids[20], large};
+  items[21].options.metadata_json = R"({"k":1})";
+  const std::vector<absl::StatusOr<ObjectId>> put = client_->PutMany(items);
+  ASSERT_THAT(put, SizeIs(items.size()));
+  EXPECT_THAT(put[17], HasKind(ErrorKind::kAlreadyExists));
+  ASSERT_THAT(put[18], IsOk());
+  EXPECT_EQ(ViewOf(std::string(put[18]->bytes())), "no name");
+  EXPECT_THAT(put[19], HasKind(ErrorKind::kInvalidArgument));
+  EXPECT_TRUE(ViewOf(ids[20]) == large);
+  ASSERT_OK_AND_ASSIGN(const ObjectInfo info, client_->Stat(ids[21]));
+  EXPECT_FALSE(info.metadata.empty());
+  EXPECT_EQ(info.leases, 0u);
+  for (const size_t i : {size_t{0}, size_t{16}, size_t{127}, size_t{128}, size_t{299}}) {
+    ASSERT_THAT(put[i], IsOk()) << i;
+    EXPECT_EQ(ViewOf(ids[i]), ids[i]);
+  }
+  EXPECT_THAT(client_->PutMany({}), SizeIs(0));
 }
 
 TEST_P(ClientTest, NodeNamesWhatHasNoName) {

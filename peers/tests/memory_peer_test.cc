@@ -77,6 +77,20 @@ TEST(MemoryPeerTest, PublishesTheLifeOfAnObject) {
   EXPECT_EQ(under_test.events_.events()[0].operation, OperationId{77});
 }
 
+TEST(MemoryPeerTest, APutIsToldAsACreationAndASeal) {
+  MemoryPeerUnderTest under_test({});
+  PutRequest request;
+  request.object_id = Id("a");
+  request.bytes = "bytes";
+  request.operation = OperationId{78};
+  ASSERT_THAT(blocking::Put(under_test.peer(), request), IsOk());
+  EXPECT_THAT(under_test.events_.KindsOf(Id("a")),
+              ElementsAre(EventKind::kCreated, EventKind::kSealed));
+  for (const RecordedEvent& event : under_test.events_.events()) {
+    EXPECT_EQ(event.operation, OperationId{78});
+  }
+}
+
 // The reaper's own thread, with the real clock: nobody calls, and the lease ends all the same.
 TEST(MemoryPeerTest, ALeaseEndsWithoutAnyoneAsking) {
   RecordingEventSink events;

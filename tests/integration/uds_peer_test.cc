@@ -25,7 +25,7 @@ std::string MakeTemporaryDirectory() {
 
 class UdsPeerUnderTest final : public PeerUnderTest {
  public:
-  UdsPeerUnderTest(const PeerOptions& options, bool on_disk)
+  UdsPeerUnderTest(const PeerOptions& options, bool on_disk, size_t pieces_from = SIZE_MAX)
       : directory_(MakeTemporaryDirectory()) {
     if (on_disk) {
       FileSystemPeerOptions file_system;
@@ -55,6 +55,7 @@ class UdsPeerUnderTest final : public PeerUnderTest {
     server_ = *UdsServer::Start(*node_, server);
     UdsPeerOptions client;
     client.path = server.path;
+    client.pieces_from = pieces_from;
     peer_ = *UdsPeer::Connect(client);
   }
   ~UdsPeerUnderTest() override {
@@ -90,6 +91,16 @@ PeerParam Uds() {
   return param;
 }
 
+// Large objects are written by the node.
+PeerParam UdsPieces() {
+  PeerParam param = Uds();
+  param.name = "UdsPieces";
+  param.make = [](const PeerOptions& options) {
+    return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false, /*pieces_from=*/40'000);
+  };
+  return param;
+}
+
 PeerParam UdsDisk() {
   PeerParam param;
   param.name = "UdsDisk";
@@ -101,12 +112,12 @@ PeerParam UdsDisk() {
   return param;
 }
 
-INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance, testing::Values(Uds(), UdsDisk()),
+INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance, testing::Values(Uds(), UdsPieces(), UdsDisk()),
                          PeerParam::NameOf);
 INSTANTIATE_TEST_SUITE_P(Uds, PeerRelocateConformance, testing::Values(Uds(), UdsDisk()),
                          PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Uds, PeerEvictionConformance, testing::Values(Uds(), UdsDisk()),
-                         PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Uds, PeerEvictionConformance,
+                         testing::Values(Uds(), UdsPieces(), UdsDisk()), PeerParam::NameOf);
 
 }  // namespace
 }  // namespace packice

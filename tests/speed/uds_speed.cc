@@ -101,6 +101,13 @@ void Put(Peer& peer, absl::string_view id, absl::string_view bytes) {
   Check(std::move(sealed));
 }
 
+void PutWhole(Peer& peer, absl::string_view id, absl::string_view bytes) {
+  PutRequest request;
+  request.object_id = *ObjectId::Parse(id);
+  request.bytes = bytes;
+  Check(blocking::Put(peer, std::move(request)));
+}
+
 void Get(Peer& peer, absl::string_view id) {
   const Grant grant = Check(blocking::Acquire(peer, Request(Access::kRead, id)));
   const Mapping mapping = Check(grant.object->blobs()[0]->Map(MapAccess::kReadOnly));
@@ -182,17 +189,21 @@ void CompareGets(Peer& peer, BareNode& bare, int rounds) {
 }
 
 void ComparePuts(Peer& peer, BareNode& bare, int rounds) {
-  for (const uint64_t size : {uint64_t{1} << 10, uint64_t{1} << 20, uint64_t{64} << 20}) {
+  for (const uint64_t size :
+       {uint64_t{1} << 10, uint64_t{64} << 10, uint64_t{1} << 20, uint64_t{64} << 20}) {
     const std::string bytes(size, 'x');
     const int batch = size > (uint64_t{1} << 20) ? 2 : 100;
+    const auto bare_put = [&] {
+      const UniqueFd fd = bare.Create(size);
+      if (!WriteAt(fd.get(), 0, bytes).ok()) abort();
+      bare.SealAndForget();
+    };
     Compare(
-        absl::StrCat("put ", SizeName(size)), [&] { Put(peer, "put", bytes); },
-        [&] {
-          const UniqueFd fd = bare.Create(size);
-          if (!WriteAt(fd.get(), 0, bytes).ok()) abort();
-          bare.SealAndForget();
-        },
+        absl::StrCat("put ", SizeName(size)), [&] { PutWhole(peer, "put", bytes); }, bare_put,
         rounds, batch, [&] { Delete(peer, "put"); });
+    Compare(
+        absl::StrCat("put ", SizeName(size), " in steps"), [&] { Put(peer, "put", bytes); },
+        bare_put, rounds, batch, [&] { Delete(peer, "put"); });
   }
 }
 

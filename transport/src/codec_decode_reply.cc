@@ -157,6 +157,18 @@ RelocateReply ReadRelocated(Fields& fields) {
   return RelocateReply{NeedId(fields, Field::kObjectId)};
 }
 
+StageReply ReadStaging(Fields& fields) {
+  StageReply reply;
+  fields.Need({Field::kStaging});
+  const json::Node* node = fields.Object(Field::kStaging);
+  if (node == nullptr) return reply;
+  Fields staging(*node, ErrorKind::kCorrupt);
+  reply.index = static_cast<size_t>(NeedInteger(staging, Field::kIndex));
+  reply.size = NeedInteger(staging, Field::kSize);
+  if (!staging.ok()) fields.Fail(staging.status());
+  return reply;
+}
+
 void ReadInfo(Fields& fields, ObjectInfo& info) {
   info.object_id = NeedId(fields, Field::kObjectId);
   info.state = NeedState(fields);
@@ -342,6 +354,16 @@ void ReadBody(Fields& fields, const json::Node& node, const Request& asked, Repl
     case Op::kEvents:
       reply = json::ReadEventPage(fields);
       return;
+    case Op::kPut:
+      reply = ReadSealed(fields);
+      return;
+    case Op::kStage:
+      reply = ReadStaging(fields);
+      return;
+    case Op::kWrite:
+      NeedStatus(fields, "written");
+      reply = WriteReply();
+      return;
     case Op::kExtension:
       reply = ReadExtensionReply(node);
       return;
@@ -372,6 +394,10 @@ DecodedReply DecodeReply(absl::string_view line, const Request& asked) {
   DecodedReply decoded;
   if (asked.op == Op::kAcquire &&
       json::ReadUsualGrant(line, decoded.reply.emplace().emplace<GrantReply>())) {
+    return decoded;
+  }
+  if ((asked.op == Op::kPut || asked.op == Op::kSeal) &&
+      json::ReadUsualSealed(line, decoded.reply.emplace().emplace<Sealed>())) {
     return decoded;
   }
   json::Document document;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "codec_events.h"
@@ -61,16 +62,18 @@ HelloRequest ReadHello(Fields& fields) {
   return hello;
 }
 
-void ReadBlobSizes(Fields& fields, AcquireRequest& acquire) {
+using BlobSizes = absl::InlinedVector<uint64_t, 1>;
+
+void ReadBlobSizes(Fields& fields, BlobSizes& sizes) {
   if (const auto size = fields.Integer(Field::kSize, 0, json::kMaxSize)) {
-    acquire.blob_sizes.push_back(*size);
+    sizes.push_back(*size);
   }
   const json::Node* blobs = fields.List(Field::kBlobs, Object::kMaxBlobs);
   if (blobs == nullptr) return;
   if (fields.Has(Field::kSize)) return fields.Fail("\"size\" and \"blobs\" exclude one another");
   uint64_t sum = 0;
   for (const json::Node* entry = blobs->begin(); entry != blobs->end(); entry = entry->next()) {
-    Fields blob(*entry, ErrorKind::kInvalidArgument, "blobs", acquire.blob_sizes.size());
+    Fields blob(*entry, ErrorKind::kInvalidArgument, "blobs", sizes.size());
     blob.Need({Field::kSize});
     const uint64_t size = blob.Integer(Field::kSize, 0, json::kMaxSize).value_or(0);
     if (!blob.ok()) return fields.Fail(blob.status());
@@ -78,9 +81,9 @@ void ReadBlobSizes(Fields& fields, AcquireRequest& acquire) {
       return fields.Wrong(Field::kBlobs, absl::StrCat("at most ", json::kMaxSize, " bytes in all"));
     }
     sum += size;
-    acquire.blob_sizes.push_back(size);
+    sizes.push_back(size);
   }
-  if (acquire.blob_sizes.empty()) {
+  if (sizes.empty()) {
     fields.Wrong(Field::kBlobs, "a list of at least one {\"size\": bytes}");
   }
 }
@@ -95,16 +98,50 @@ void ReadAcquire(Fields& fields, AcquireRequest& acquire) {
   acquire.wait =
       fields.Seconds(Field::kWaitSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration());
   acquire.quiet = fields.Flag(Field::kQuiet);
-  ReadBlobSizes(fields, acquire);
+  acquire.written_here = fields.Flag(Field::kWrittenHere);
+  ReadBlobSizes(fields, acquire.blob_sizes);
   acquire.metadata = fields.Meta(Field::kMeta);
   acquire.object_ttl = fields.Seconds(Field::kObjectTtlSeconds, /*zero_allowed=*/false);
   if (acquire.access == Access::kCreate) return;
 
   if (!older) fields.Need({Field::kObjectId});
   // Checked like everywhere, but of no meaning here.
+  acquire.written_here = false;
   acquire.blob_sizes.clear();
   acquire.metadata = Metadata();
   acquire.object_ttl.reset();
+}
+
+absl::optional<StagedRange> ReadStaged(Fields& fields) {
+  const json::Node* node = fields.Object(Field::kStaged);
+  if (node == nullptr) return absl::nullopt;
+  Fields staged(*node, ErrorKind::kInvalidArgument);
+  staged.Need({Field::kOffset, Field::kSize});
+  StagedRange range;
+  range.offset = staged.Integer(Field::kOffset, 0, json::kMaxSize).value_or(0);
+  range.size = staged.Integer(Field::kSize, 0, json::kMaxSize).value_or(0);
+  if (!staged.ok()) fields.Fail(staged.status());
+  return range;
+}
+
+void ReadPut(Fields& fields, PutMessage& message) {
+  PutRequest& put = message.put;
+  put.object_id = fields.Id(Field::kObjectId);
+  put.wait =
+      fields.Seconds(Field::kWaitSeconds, /*zero_allowed=*/true).value_or(absl::ZeroDuration());
+  ReadBlobSizes(fields, put.blob_sizes);
+  put.metadata = fields.Meta(Field::kMeta);
+  put.object_ttl = fields.Seconds(Field::kObjectTtlSeconds, /*zero_allowed=*/false);
+  message.payload = fields.Integer(Field::kPayload, 0, PutMessage::kMaxPayload).value_or(0);
+  message.staged = ReadStaged(fields);
+  if (message.staged && fields.Has(Field::kPayload)) {
+    fields.Fail("\"payload\" and \"staged\" exclude one another");
+  }
+}
+
+StageRequest ReadStage(Fields& fields) {
+  const auto size = fields.Integer(Field::kSize, 0, json::kMaxSize);
+  return StageRequest{size.value_or(StageRequest::kDefaultSize)};
 }
 
 StatRequest ReadStat(Fields& fields) {
@@ -142,6 +179,14 @@ void ReadSeal(Fields& fields, SealRequest& seal) {
   seal.lease_id = ReadLeaseId(fields);
 }
 
+void ReadWrite(Fields& fields, WriteRequest& write) {
+  fields.Need({Field::kStaged});
+  write.blob = fields.Integer(Field::kBlob, 0, Object::kMaxBlobs - 1).value_or(0);
+  write.offset = fields.Integer(Field::kOffset, 0, json::kMaxSize).value_or(0);
+  write.staged = ReadStaged(fields).value_or(StagedRange());
+  write.lease_id = ReadLeaseId(fields);
+}
+
 void ReadRenew(Fields& fields, RenewRequest& renew) {
   fields.Need({Field::kTtlSeconds});
   renew.ttl =
@@ -165,10 +210,52 @@ ExtensionRequest ReadExtension(Fields& fields, absl::string_view op, const json:
   return request;
 }
 
+absl::optional<uint64_t> Sum(absl::optional<uint64_t> a, absl::optional<uint64_t> b) {
+  if (!a || !b || *b > UINT64_MAX - *a) return absl::nullopt;
+  return *a + *b;
+}
+
+// How many bytes follow a request that is wrong in some way, so that nobody takes them for
+// requests: its own if it is a put, those of its requests if it is a batch.
+absl::optional<uint64_t> PayloadOf(const json::Node& object) {
+  if (object.type != json::Type::kObject) return 0;
+  Fields fields(object, ErrorKind::kInvalidArgument);
+  const json::Node* op = fields.Find(fields.Has(Field::kOp) ? Field::kOp : Field::kCommand);
+  if (op == nullptr || op->type != json::Type::kString) return 0;
+  if (op->text() == OpName(Op::kPut)) {
+    const auto payload = fields.Integer(Field::kPayload, 0, json::kMaxSize);
+    return fields.ok() ? payload.value_or(0) : absl::optional<uint64_t>();
+  }
+  absl::optional<uint64_t> sum = 0;
+  const json::Node* requests = fields.Find(Field::kRequests);
+  if (op->text() != OpName(Op::kBatch) || requests == nullptr) return sum;
+  if (requests->type != json::Type::kList) return sum;
+  for (const json::Node* entry = requests->begin(); entry != requests->end() && sum;
+       entry = entry->next()) {
+    sum = Sum(sum, PayloadOf(*entry));
+  }
+  return sum;
+}
+
 DecodedRequest DecodeObject(const json::Node& object, bool in_batch, const Known& known);
 
+// Those of the next request of a batch. `sum` is nothing once it cannot be told.
+void AddPayload(Fields& fields, absl::optional<uint64_t> more, BatchRequest& batch,
+                absl::optional<uint64_t>& sum) {
+  sum = Sum(sum, more);
+  if (more == uint64_t{0}) return;
+  if (!sum || *sum > BatchRequest::kMaxPayload) {
+    return fields.Wrong(
+        Field::kPayload,
+        absl::StrCat("legible, and at most ", BatchRequest::kMaxPayload, " over a whole batch"));
+  }
+  batch.payloads.resize(batch.requests.size());
+  batch.payloads.push_back(*more);
+}
+
 std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch,
-                                        absl::Span<const std::string> more_ops) {
+                                        absl::Span<const std::string> more_ops,
+                                        absl::optional<uint64_t>& payload) {
   auto batch = std::make_unique<BatchRequest>();
   if (in_batch) {
     fields.Fail("a batch cannot hold a batch");
@@ -184,15 +271,17 @@ std::unique_ptr<BatchRequest> ReadBatch(Fields& fields, bool in_batch,
       batch->seqs.resize(batch->requests.size());
       batch->seqs.push_back(std::move(decoded.seq));
     }
+    AddPayload(fields, decoded.payload, *batch, payload);
     batch->requests.push_back(std::move(decoded.request));
   }
   if (!batch->seqs.empty()) batch->seqs.resize(batch->requests.size());
+  if (!batch->payloads.empty()) batch->payloads.resize(batch->requests.size());
   return batch;
 }
 
 // All but extensions, which go by names of their own.
 void ReadBody(Fields& fields, bool in_batch, absl::Span<const std::string> more_ops,
-              Request& request) {
+              Request& request, absl::optional<uint64_t>& payload) {
   switch (request.op) {
     case Op::kHello:
       request.body = ReadHello(fields);
@@ -226,8 +315,19 @@ void ReadBody(Fields& fields, bool in_batch, absl::Span<const std::string> more_
       request.body = json::ReadEventsRequest(fields);
       return;
     case Op::kBatch:
-      request.body = ReadBatch(fields, in_batch, more_ops);
+      request.body = ReadBatch(fields, in_batch, more_ops, payload);
       return;
+    case Op::kPut: {
+      auto& put = request.body.emplace<PutMessage>();
+      ReadPut(fields, put);
+      payload = put.payload;
+      return;
+    }
+    case Op::kStage:
+      request.body = ReadStage(fields);
+      return;
+    case Op::kWrite:
+      return ReadWrite(fields, request.body.emplace<WriteRequest>());
     case Op::kExtension:
       return;
   }
@@ -246,11 +346,14 @@ DecodedRequest DecodeObject(const json::Node& object, bool in_batch, const Known
       if (named->op == Op::kExtension) {
         request.body = ReadExtension(fields, named->extension, object);
       } else {
-        ReadBody(fields, in_batch, known.more_ops, request);
+        ReadBody(fields, in_batch, known.more_ops, request, decoded.payload);
       }
     }
   }
-  if (!fields.ok()) decoded.request = fields.status();
+  if (!fields.ok()) {
+    decoded.request = fields.status();
+    decoded.payload = PayloadOf(object);
+  }
   return decoded;
 }
 
@@ -265,6 +368,8 @@ DecodedRequest DecodeText(absl::string_view text, const Known& known) {
   }
   decoded.request = MakeError(ErrorKind::kInvalidArgument,
                               absl::StrCat("the request is not JSON: ", document.error()));
+  // It may have been a put.
+  if (absl::StrContains(text, "\"payload\"")) decoded.payload = absl::nullopt;
   return decoded;
 }
 
@@ -272,7 +377,11 @@ DecodedRequest DecodeText(absl::string_view text, const Known& known) {
 
 DecodedRequest DecodeRequest(absl::string_view line, absl::Span<const std::string> more_ops) {
   DecodedRequest usual;
-  if (json::ReadUsualRequest(line, usual.request.emplace())) return usual;
+  if (json::ReadUsualRequest(line, usual.request.emplace())) {
+    const auto* put = absl::get_if<PutMessage>(&usual.request->body);
+    if (put != nullptr) usual.payload = put->payload;
+    return usual;
+  }
   return DecodeText(line, {more_ops, absl::nullopt});
 }
 

@@ -183,6 +183,12 @@ struct ReplyEncoder {
     AppendString(sealed.object_id.bytes(), out);
     AppendMember(",\"size\":", sealed.size, out);
   }
+  void operator()(const StageReply& stage) {
+    AppendMember("\"staging\":{\"index\":", stage.index, out);
+    AppendMember(",\"size\":", stage.size, out);
+    out.push_back('}');
+  }
+  void operator()(const WriteReply&) { Append("\"status\":\"written\"", out); }
   void operator()(const DiscardReply&) { Append("\"status\":\"discarded\"", out); }
   void operator()(const ReleaseReply&) { Append("\"status\":\"released\"", out); }
   void operator()(const RenewReply& renew) {

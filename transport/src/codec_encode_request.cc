@@ -59,27 +59,31 @@ struct BodyEncoder {
     out.append(intent.data(), intent.size());
     out.push_back('"');
     Text(",\"object_id\":", acquire.object_id.bytes());
-    BlobSizes(acquire);
+    BlobSizes(acquire.blob_sizes);
+    if (acquire.written_here) out.append(",\"written_here\":true");
     if (acquire.quiet) out.append(",\"quiet\":true");
     Seconds(",\"ttl_seconds\":", acquire.ttl);
     Seconds(",\"object_ttl_seconds\":", acquire.object_ttl);
     Meta(acquire.metadata);
-    // One below 0 is for the node to refuse.
-    if (acquire.wait != absl::ZeroDuration()) {
-      // To wait for ever is a fair thing to ask for; the wire has a limit.
-      Seconds(",\"wait_seconds\":", std::min(acquire.wait, absl::Seconds(json::kMaxSeconds)));
-    }
+    Wait(acquire.wait);
   }
 
-  void BlobSizes(const AcquireRequest& acquire) {
-    if (acquire.blob_sizes.empty()) return;
-    if (acquire.blob_sizes.size() == 1) {
+  // One below 0 is for the node to refuse.
+  void Wait(absl::Duration wait) {
+    if (wait == absl::ZeroDuration()) return;
+    // To wait for ever is a fair thing to ask for; the wire has a limit.
+    Seconds(",\"wait_seconds\":", std::min(wait, absl::Seconds(json::kMaxSeconds)));
+  }
+
+  void BlobSizes(absl::Span<const uint64_t> sizes) {
+    if (sizes.empty()) return;
+    if (sizes.size() == 1) {
       out.append(",\"size\":");
-      return AppendUnsigned(acquire.blob_sizes.front(), out);
+      return AppendUnsigned(sizes.front(), out);
     }
     char before = '[';
     out.append(",\"blobs\":");
-    for (const uint64_t size : acquire.blob_sizes) {
+    for (const uint64_t size : sizes) {
       out.push_back(before);
       before = ',';
       out.append("{\"size\":");
@@ -87,6 +91,40 @@ struct BodyEncoder {
       out.push_back('}');
     }
     out.push_back(']');
+  }
+
+  void Staged(const StagedRange& staged) {
+    out.append(",\"staged\":{\"offset\":");
+    AppendUnsigned(staged.offset, out);
+    out.append(",\"size\":");
+    AppendUnsigned(staged.size, out);
+    out.push_back('}');
+  }
+
+  void operator()(const PutMessage& message) {
+    const PutRequest& put = message.put;
+    Text(",\"object_id\":", put.object_id.bytes());
+    BlobSizes(put.blob_sizes);
+    Seconds(",\"object_ttl_seconds\":", put.object_ttl);
+    Meta(put.metadata);
+    Wait(put.wait);
+    if (message.staged) return Staged(*message.staged);
+    out.append(",\"payload\":");
+    AppendUnsigned(message.payload, out);
+  }
+
+  void operator()(const StageRequest& stage) {
+    out.append(",\"size\":");
+    AppendUnsigned(stage.size, out);
+  }
+
+  void operator()(const WriteRequest& write) {
+    Lease(write.lease_id);
+    out.append(",\"blob\":");
+    AppendUnsigned(write.blob, out);
+    out.append(",\"offset\":");
+    AppendUnsigned(write.offset, out);
+    Staged(write.staged);
   }
 
   void operator()(const SealRequest& seal) {

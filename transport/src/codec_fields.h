@@ -32,7 +32,7 @@ namespace packice::json {
   V(kSeq, "seq") V(kUrl, "url")                                                       \
   V(kHits, "hits") V(kKind, "kind") V(kMeta, "meta") V(kNext, "next")                 \
   V(kPath, "path") V(kRead, "read") V(kSize, "size") V(kName, "name")                 \
-  V(kTime, "time") V(kTier, "tier")                                                   \
+  V(kTime, "time") V(kTier, "tier") V(kBlob, "blob")                                                  \
   V(kAfter, "after") V(kBlobs, "blobs") V(kBytes, "bytes") V(kError, "error")         \
   V(kIndex, "index") V(kLimit, "limit") V(kObjid, "objid") V(kState, "state")         \
   V(kWrite, "write") V(kTiers, "tiers") V(kQuiet, "quiet")                             \
@@ -41,9 +41,11 @@ namespace packice::json {
   V(kMisses, "misses") V(kOffset, "offset") V(kPrefix, "prefix")                      \
   V(kStatus, "status") V(kReason, "reason") V(kQueued, "queued")                      \
   V(kMoving, "moving") V(kEvents, "events") V(kDetail, "detail")                      \
+  V(kStaged, "staged")                                                                \
   V(kCommand, "command") V(kHandles, "handles") V(kMessage, "message")                \
   V(kObjects, "objects") V(kPackice, "packice") V(kRefused, "refused")                \
   V(kWaiting, "waiting") V(kSegment, "segment") V(kDropped, "dropped")                \
+  V(kPayload, "payload") V(kStaging, "staging")                                       \
   V(kCapacity, "capacity") V(kCreating, "creating") V(kFeatures, "features")          \
   V(kIdentity, "identity") V(kLeaseId, "lease_id") V(kProtocol, "protocol")           \
   V(kRequests, "requests")                                                            \
@@ -57,6 +59,7 @@ namespace packice::json {
   V(kWaitSeconds, "wait_seconds") V(kQueuedBytes, "queued_bytes")                     \
   V(kSegmentSize, "segment_size")                                                     \
   V(kMissedBytes, "missed_bytes") V(kDiscardsDue, "discards_due")                     \
+  V(kWrittenHere, "written_here")                                                     \
   V(kDemotedBytes, "demoted_bytes") V(kFirstSegment, "first_segment")                 \
   V(kExpiredLeases, "expired_leases") V(kUptimeSeconds, "uptime_seconds")             \
   V(kPromotedBytes, "promoted_bytes")                                                 \

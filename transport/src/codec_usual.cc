@@ -98,6 +98,11 @@ bool ReadAcquire(Scanner& scan, AcquireRequest& acquire) {
   return true;
 }
 
+bool ReadPut(Scanner& scan, PutMessage& message) {
+  return scan.TakeObjectId(message.put.object_id) && scan.Take(",\"payload\":") &&
+         scan.TakeUnsigned(message.payload) && message.payload <= PutMessage::kMaxPayload;
+}
+
 // What stands behind the op, from the first member's name on.
 bool ReadMembers(Scanner& scan, Request& request) {
   switch (request.op) {
@@ -112,6 +117,10 @@ bool ReadMembers(Scanner& scan, Request& request) {
     case Op::kSeal:
       if (!scan.Take("lease_id\":\"")) return false;
       if (!scan.TakeLeaseId(request.body.emplace<SealRequest>().lease_id)) return false;
+      break;
+    case Op::kPut:
+      if (!scan.Take("object_id\":\"")) return false;
+      if (!ReadPut(scan, request.body.emplace<PutMessage>())) return false;
       break;
     default:
       return false;
@@ -128,6 +137,8 @@ bool ReadUsualRequest(absl::string_view line, Request& request) {
     request.op = Op::kAcquire;
   } else if (scan.Take("release\",\"")) {
     request.op = Op::kRelease;
+  } else if (scan.Take("put\",\"")) {
+    request.op = Op::kPut;
   } else if (scan.Take("seal\",\"")) {
     request.op = Op::kSeal;
   } else {
@@ -178,6 +189,13 @@ bool ReadUsualGrant(absl::string_view line, GrantReply& grant) {
   fd.index = index;
   grant.handles.emplace_back(fd);
   return true;
+}
+
+bool ReadUsualSealed(absl::string_view line, Sealed& sealed) {
+  Scanner scan(line);
+  return scan.Take("{\"status\":\"sealed\",\"object_id\":\"") &&
+         scan.TakeObjectId(sealed.object_id) && scan.Take(",\"size\":") &&
+         scan.TakeUnsigned(sealed.size) && scan.Take("}") && scan.done();
 }
 
 }  // namespace packice::json

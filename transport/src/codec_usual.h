@@ -1,6 +1,6 @@
 // A short cut for the usual messages, in just the form that this codec's own encoders write.
 //
-// Acquire, seal, release and the grant of a single descriptor are nearly all of a node's traffic;
+// Acquire, put, seal, release and their answers are nearly all of a node's traffic;
 // recognising them as text costs a fifth of parsing them as JSON. Whatever differs by a byte is for
 // the general reader, which alone decides what is an error: these functions only ever agree with it
 // (codec_usual_test, request_fuzzer).
@@ -17,7 +17,10 @@ bool ReadUsualRequest(absl::string_view line, Request& request);
 // The same for a body whose op is known from elsewhere.
 bool ReadUsualBody(Op op, absl::string_view body, Request& request);
 
-// The same for the answer to an acquire.
+// The same for the answer to an acquire, with a single descriptor.
 bool ReadUsualGrant(absl::string_view line, GrantReply& grant);
+
+// The same for the answer to a seal or a put.
+bool ReadUsualSealed(absl::string_view line, Sealed& sealed);
 
 }  // namespace packice::json

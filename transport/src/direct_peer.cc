@@ -22,6 +22,10 @@ void DirectPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> don
   peer_->Acquire(In(session_, std::move(request)), std::move(done));
 }
 
+void DirectPeer::Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) {
+  peer_->Put(In(session_, std::move(request)), std::move(done));
+}
+
 void DirectPeer::Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) {
   peer_->Seal(In(session_, std::move(request)), std::move(done));
 }

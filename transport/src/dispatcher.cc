@@ -12,6 +12,7 @@
 #include "file_identity.h"
 #include "packice/core/error.h"
 #include "private_descriptor.h"
+#include "uds_put.h"
 #include "unix_socket.h"
 
 namespace packice {
@@ -112,6 +113,8 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
     } else if (auto* index = absl::get_if<IndexReply>(&answer.reply)) {
       index->index = places[index->index];
       index->hints = places[index->hints];
+    } else if (auto* stage = absl::get_if<StageReply>(&answer.reply)) {
+      stage->index = places[stage->index];
     }
     for (size_t i = 0; i < places.size(); ++i) {
       if (places[i] < answer_.descriptors.size()) continue;  // a segment that is there
@@ -163,7 +166,17 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       auto& seal = absl::get<SealRequest>(request.body);
       seal.session = caller.session;
       seal.operation = operation;
-      return peer_.Seal(std::move(seal), Counted::ReplyTo<Sealed>(std::move(done)));
+      WriterGate::Pass pass = writers_.Enter(seal.lease_id);
+      if (!pass) {
+        return std::move(done)(Answer{
+            MakeError(ErrorKind::kBusy, "another request writes or seals under this lease"), {}});
+      }
+      return peer_.Seal(std::move(seal), [pass = std::move(pass),
+                                          answer = Counted::ReplyTo<Sealed>(std::move(done))](
+                                             absl::StatusOr<Sealed> sealed) mutable {
+        pass = WriterGate::Pass();
+        std::move(answer)(std::move(sealed));
+      });
     }
     case Op::kDiscard:
     case Op::kRelease: {
@@ -212,6 +225,14 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       });
     case Op::kEvents:
       return Events(absl::get<EventsRequest>(request.body), operation, std::move(done));
+    case Op::kPut:
+      return ServePut(*this, absl::get<PutMessage>(std::move(request.body)), caller, operation,
+                      Counted::ReplyTo<Sealed>(std::move(done)));
+    case Op::kStage:
+      return std::move(done)(ServeStage(absl::get<StageRequest>(request.body), caller));
+    case Op::kWrite:
+      return ServeWrite(*this, absl::get<WriteRequest>(request.body), caller, operation,
+                        Counted::ReplyTo(std::move(done), WriteReply()));
     case Op::kExtension:
       return Extension(absl::get<ExtensionRequest>(std::move(request.body)), operation,
                        std::move(done));
@@ -227,18 +248,21 @@ void Dispatcher::Acquire(AcquireRequest request, Caller& caller, OperationId ope
                          Counted done) {
   request.session = caller.session;
   request.operation = operation;
-  peer_.Acquire(std::move(request),
-                [this, &caller, done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-                  if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
-                  if (absl::optional<Answer> answer = Granted(*grant, caller)) {
-                    return std::move(done)(*std::move(answer));
-                  }
-                  AnswerWithBytes(*std::move(grant), caller, std::move(done));
-                });
+  // Where there is no write op the client needs handles after all.
+  request.written_here = request.written_here && caller.takes_descriptors;
+  const bool with_handles = !request.written_here;
+  peer_.Acquire(std::move(request), [this, &caller, with_handles,
+                                     done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
+    if (!grant.ok()) return std::move(done)(Answer{std::move(grant).status(), {}});
+    if (auto answer = Granted(*grant, caller, with_handles)) {
+      return std::move(done)(*std::move(answer));
+    }
+    AnswerWithBytes(*std::move(grant), caller, std::move(done));
+  });
 }
 
 void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
-  downloads().Run([this, grant = std::move(grant), &caller, done = std::move(done)]() mutable {
+  blocking().Run([this, grant = std::move(grant), &caller, done = std::move(done)]() mutable {
     absl::Status status;
     for (const std::shared_ptr<Blob>& blob : grant.object->blobs()) {
       // From then on it has a descriptor, for as long as the object is shared.
@@ -258,11 +282,11 @@ void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
   });
 }
 
-BlockingPool& Dispatcher::downloads() {
+BlockingPool& Dispatcher::blocking() {
   constexpr size_t kThreads = 4;
   MutexLock lock(mutex_);
-  if (downloads_ == nullptr) downloads_ = std::make_unique<BlockingPool>(kThreads);
-  return *downloads_;
+  if (blocking_ == nullptr) blocking_ = std::make_unique<BlockingPool>(kThreads);
+  return *blocking_;
 }
 
 void Dispatcher::Events(const EventsRequest& request, OperationId operation, Counted done) {
@@ -348,7 +372,7 @@ void Caller::Unpin(const LeaseId& lease) {
   any_pinned_.store(!pinned_.empty(), std::memory_order_release);
 }
 
-absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller) {
+absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller, bool with_handles) {
   Answer answer;
   GrantReply reply;
   Lease& lease = grant.lease;
@@ -361,6 +385,7 @@ absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller) {
   if (lease.ttl != absl::InfiniteDuration()) reply.ttl = lease.ttl;
   for (size_t i = 0; i < object.blobs().size(); ++i) {
     reply.size += object.blobs()[i]->size();
+    if (!with_handles) continue;
     if (absl::Status status = AddHandle(grant, i, caller, reply, answer); !status.ok()) {
       peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
       return Answer{std::move(status), {}};
@@ -450,8 +475,12 @@ Answer Dispatcher::Hello(const HelloRequest& request, Caller& caller) const {
   caller.segments = caller.positioned && announced(kFeatureSegments);
   HelloReply reply;
   reply.version = version_;
-  reply.features = {"batch", "seq", std::string(kFeaturePositioned), std::string(kFeatureSegments)};
-  if (reads_ != nullptr) reply.features.emplace_back(kFeatureIndex);
+  reply.features = {"batch", "seq", std::string(kFeaturePositioned)};
+  if (caller.takes_descriptors) {
+    reply.features.emplace_back(kFeatureSegments);
+    reply.features.emplace_back(kFeaturePut);
+    if (reads_ != nullptr) reply.features.emplace_back(kFeatureIndex);
+  }
   return Answer{std::move(reply), {}};
 }
 

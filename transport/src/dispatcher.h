@@ -18,6 +18,8 @@
 #include "packice/transport/node_metrics.h"
 #include "packice/transport/protocol.h"
 #include "packice/transport/shared_reads.h"
+#include "staging.h"
+#include "writer_gate.h"
 
 namespace packice {
 
@@ -37,6 +39,7 @@ struct Caller {
   std::atomic<bool> segments{false};
   // Descriptors can ride with an answer. Otherwise what has no path is reached through a URL.
   bool takes_descriptors = true;
+  std::unique_ptr<Staging> staging;  // null until it is asked for
   // Null until it has asked for the index.
   std::unique_ptr<SharedReads::Session> reads;
 
@@ -77,6 +80,10 @@ class Dispatcher {
   void Cancel(OperationId operation);
 
   Peer& peer() { return peer_; }
+  // Threads for what may take long. Made at the first call.
+  BlockingPool& blocking();
+  // Whoever writes or seals under a lease, of this server's clients.
+  WriterGate& writers() { return writers_; }
   // Names of ops beyond the protocol's.
   absl::Span<const std::string> extension_ops() const;
   // What /metrics answers, given what the peer does.
@@ -89,10 +96,10 @@ class Dispatcher {
   void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Counted done);
   // Fetches such blobs into memory first, on threads of its own; then they have descriptors.
   void AnswerWithBytes(Grant grant, Caller& caller, Counted done);
-  BlockingPool& downloads();
   // Nothing where sealed bytes have neither a descriptor nor a path, and the caller takes no other
-  // handle: they have to be fetched first. The grant is then as before.
-  absl::optional<Answer> Granted(Grant& grant, const Caller& caller);
+  // handle: they have to be fetched first. The grant is then as before. Who writes with the write
+  // op needs no handles.
+  absl::optional<Answer> Granted(Grant& grant, const Caller& caller, bool with_handles = true);
   static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
                                 GrantReply& reply, Answer& answer);
   // Sees to it that the bytes stay for the caller even when the lease is over; then runs `then`.
@@ -110,8 +117,9 @@ class Dispatcher {
   const std::shared_ptr<EventRing> events_;  // may be null
   NodeExtension* const extension_;           // may be null
   SharedReads* const reads_;                 // may be null
+  WriterGate writers_;
   Mutex mutex_;
-  std::unique_ptr<BlockingPool> downloads_ ABSL_GUARDED_BY(mutex_);  // null until it is needed
+  std::unique_ptr<BlockingPool> blocking_ ABSL_GUARDED_BY(mutex_);  // null until it is needed
 };
 
 }  // namespace packice

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "blocking_pool.h"
 #include "fork_registry.h"
 #include "http_batches.h"
 #include "http_channel.h"
@@ -15,6 +16,7 @@
 #include "http_leases.h"
 #include "packice/core/blocking.h"
 #include "packice/core/error.h"
+#include "packice/core/put.h"
 
 namespace packice {
 namespace {
@@ -109,6 +111,14 @@ class HttpPeer::Impl {
     calls();
     gathering_ = outer;
     SendInBatches(std::move(gathering.calls));
+  }
+
+  // Of Put: answers come on the channel's thread, where nothing may block.
+  BlockingPool& Writers() {
+    constexpr size_t kThreads = 2;
+    MutexLock lock(state_->mutex);
+    if (state_->writers == nullptr) state_->writers = std::make_unique<BlockingPool>(kThreads);
+    return *state_->writers;
   }
 
   // A waiting acquire that its caller may give up: the node then sees its connection go.
@@ -206,6 +216,7 @@ class HttpPeer::Impl {
     Mutex mutex;
     std::shared_ptr<HttpChannel> channel ABSL_GUARDED_BY(mutex);
     std::shared_ptr<HttpTransfer> transfer ABSL_GUARDED_BY(mutex);
+    std::unique_ptr<BlockingPool> writers ABSL_GUARDED_BY(mutex);  // null until it is needed
     std::set<std::shared_ptr<Wait>> waits ABSL_GUARDED_BY(mutex);
     HttpLeases leases{kKeepPeriod, kTick};
     std::atomic<bool> unheard{false};  // releases were sent whose answers nobody waits for
@@ -325,6 +336,13 @@ void HttpPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done)
                });
   call.wait = wait;
   impl_->StartWait(waiting, std::move(call));
+}
+
+void HttpPeer::Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) {
+  PutGathered(
+      *this, std::move(request),
+      [impl = impl_.get()](BlockingPool::Job job) { impl->Writers().Run(std::move(job)); },
+      std::move(done));
 }
 
 void HttpPeer::Cancel(OperationId operation) {

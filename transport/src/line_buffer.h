@@ -1,8 +1,10 @@
-// Bytes that came in, and the lines in them. Owned by one connection; thread-compatible.
+// Bytes that came in, and the lines in them, and what may follow a line. Owned by one connection;
+// thread-compatible.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 
@@ -38,8 +40,25 @@ class LineBuffer {
     return line;
   }
 
-  // Bytes behind the last whole line.
+  // The next `bytes` bytes, whatever they are, once they are all there. Valid as a line is.
+  absl::optional<absl::string_view> NextBytes(size_t bytes) {
+    if (end_ - begin_ < bytes) return absl::nullopt;
+    const absl::string_view taken(data_.get() + begin_, bytes);
+    begin_ = scanned_ = begin_ + bytes;
+    return taken;
+  }
+  // Throws away the next bytes, at most so many. How many that were.
+  size_t Drop(uint64_t bytes) {
+    const size_t dropped = static_cast<size_t>(std::min<uint64_t>(bytes, end_ - begin_));
+    begin_ = scanned_ = begin_ + dropped;
+    return dropped;
+  }
+
+  // Bytes that were not taken: behind the last whole line, once NextLine has found no more.
   size_t unfinished() const { return end_ - begin_; }
+  absl::string_view unfinished_text() const {
+    return absl::string_view(data_.get() + begin_, unfinished());
+  }
   void DropUnfinished() { begin_ = scanned_ = end_; }
 
  private:

@@ -9,8 +9,8 @@ namespace json {
 
 absl::Span<const absl::string_view> OpNames() {
   static constexpr absl::string_view kNames[] = {
-      "hello", "acquire", "seal",  "discard", "release", "renew", "relocate",
-      "stat",  "list",    "stats", "events",  "index",   "batch",
+      "hello", "acquire", "seal",   "discard", "release", "renew", "relocate", "stat",
+      "list",  "stats",   "events", "index",   "batch",   "put",   "stage",    "write",
   };
   static_assert(std::size(kNames) == static_cast<size_t>(Op::kExtension));
   return kNames;

@@ -9,10 +9,7 @@ SegmentHold::~SegmentHold() {
   if (!kept_.load(std::memory_order_relaxed)) return;
   const std::shared_ptr<UdsChannel> channel = channel_.lock();
   if (channel == nullptr) return;
-  UdsChannel::Call call;
-  call.request.op = Op::kRelease;
-  call.request.body = LeaseRequest{lease_id_, SessionId::kNone, OperationId::kNone};
-  channel->Send(absl::MakeSpan(&call, 1));
+  channel->ReleaseSoon(LeaseRequest{lease_id_, SessionId::kNone, OperationId::kNone});
 }
 
 }  // namespace packice

@@ -23,6 +23,9 @@ constexpr size_t kReadBytes = 64 * 1024;
 // Answers that nobody wants are read once there are this many, so that the node never waits for
 // this client.
 constexpr size_t kMaxUnread = 32;
+// How long a release waits for a request that takes it along, and how many of them do.
+constexpr absl::Duration kReleasePatience = absl::Milliseconds(2);
+constexpr size_t kMaxReleases = 64;
 
 absl::Status Unavailable(absl::string_view why) {
   return MakeError(ErrorKind::kUnavailable,
@@ -38,10 +41,19 @@ size_t DescriptorsOf(const Reply& reply) {
     }
   } else if (const auto* index = absl::get_if<IndexReply>(&reply)) {
     count = std::max(index->index, index->hints) + 1;
+  } else if (const auto* stage = absl::get_if<StageReply>(&reply)) {
+    count = stage->index + 1;
   } else if (const auto* batch = absl::get_if<std::unique_ptr<BatchReply>>(&reply)) {
     for (const Reply& part : (*batch)->responses) count = std::max(count, DescriptorsOf(part));
   }
   return count;
+}
+
+Request ReleaseOf(const LeaseRequest& lease) {
+  Request request;
+  request.op = Op::kRelease;
+  request.body = lease;
+  return request;
 }
 
 }  // namespace
@@ -55,21 +67,33 @@ UdsChannel::UdsChannel(UniqueFd socket, absl::Duration call_timeout)
 }
 
 UdsChannel::~UdsChannel() {
+  Farewell();
   Break(Unavailable("it was closed"));
-  std::thread background;
+  std::thread threads[2];
   {
     MutexLock lock(mutex_);
     stop_ = true;
     changed_.NotifyAll();
-    background = std::move(background_);
+    release_.NotifyAll();
+    threads[0] = std::move(background_);
+    threads[1] = std::move(releaser_);
   }
-  if (!background.joinable()) return;
-  // A callback on that very thread may have dropped the last reference.
-  if (background.get_id() == std::this_thread::get_id()) {
-    background.detach();
-  } else {
-    background.join();
+  for (std::thread& thread : threads) {
+    if (!thread.joinable()) continue;
+    // A callback on that very thread may have dropped the last reference.
+    if (thread.get_id() == std::this_thread::get_id()) {
+      thread.detach();
+    } else {
+      thread.join();
+    }
   }
+}
+
+// What the socket takes at once: leases with a TTL would outlive the connection.
+void UdsChannel::Farewell() {
+  if (!send_mutex_.TryLock()) return;  // somebody cannot get rid of what came earlier
+  SendAndQueue({}, Clock::System().Now());
+  send_mutex_.Unlock();
 }
 
 bool UdsChannel::Send(absl::Span<Call> calls) {
@@ -105,12 +129,19 @@ ssize_t UdsChannel::SendAndQueue(absl::Span<Call> calls, Instant now) {
   MutexLock lock(mutex_);
   if (broken()) return -EPIPE;
   output_.clear();
+  for (const LeaseRequest& lease : releases_) EncodeRequest(ReleaseOf(lease), output_);
   for (Call& call : calls) {
     if (call.wait > absl::ZeroDuration()) call.request.seq = absl::StrCat(++last_seq_);
     EncodeRequest(call.request, output_);
+    for (const absl::string_view bytes : call.payload) output_.append(bytes.data(), bytes.size());
   }
+  if (output_.empty()) return 0;
   const ssize_t sent = SendWithDescriptors(socket_->get(), output_, {}, MSG_DONTWAIT);
   if (sent < 0 && sent != -EAGAIN) return sent;
+  for (const LeaseRequest& lease : releases_) {
+    in_order_.push_back(Unanswered{ReleaseOf(lease), nullptr, now + call_timeout_});
+  }
+  releases_.clear();
   for (Call& call : calls) {
     if (call.answered && ++wanted_ > 0 && awaiting_ == 0) NeedReader();
     std::string seq = call.request.seq;
@@ -123,6 +154,45 @@ ssize_t UdsChannel::SendAndQueue(absl::Span<Call> calls, Instant now) {
     }
   }
   return std::max<ssize_t>(sent, 0);
+}
+
+void UdsChannel::ReleaseSoon(LeaseRequest lease) {
+  bool many;
+  {
+    MutexLock lock(mutex_);
+    releases_.push_back(std::move(lease));
+    many = releases_.size() >= kMaxReleases;
+    if (!many && !stop_) {
+      if (!releaser_.joinable()) releaser_ = std::thread([this] { ReleaseInTime(); });
+      if (releaser_idle_) release_.NotifyOne();
+    }
+  }
+  if (many) Send({});
+}
+
+// Looks every now and then while releases come, rather than at each of them, and sleeps while none
+// do.
+void UdsChannel::ReleaseInTime() {
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      releaser_idle_ = true;
+      while (!stop_ && releases_.empty()) release_.Wait(mutex_);
+      releaser_idle_ = false;
+      const Instant due = Clock::System().Now() + kReleasePatience;
+      while (!stop_ && Clock::System().Now() < due) {
+        release_.WaitFor(mutex_, due - Clock::System().Now());
+      }
+      if (stop_) return;
+      if (releases_.empty()) continue;
+    }
+    Send({});
+  }
+}
+
+std::vector<LeaseRequest> UdsChannel::TakeReleases() {
+  MutexLock lock(mutex_);
+  return std::exchange(releases_, {});
 }
 
 absl::Status UdsChannel::SendRest(absl::string_view bytes, Instant deadline,

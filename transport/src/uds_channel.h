@@ -2,7 +2,8 @@
 //
 // Thread-safe. Requests go out in the order of their Calls. There is one reader at a time: a thread
 // that awaits an answer, or, when answers are wanted and nobody awaits any, a thread of the
-// channel's own. Once broken a channel stays broken; whoever waits learns why.
+// channel's own. Releases that nobody waits for are held back for a moment, so that they cost no
+// message of their own. Once broken a channel stays broken; whoever waits learns why.
 #pragma once
 
 #include <atomic>
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -45,6 +47,8 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
     Request request;
     Answered answered;
     absl::Duration wait = absl::ZeroDuration();  // how long the node may let it wait
+    // What follows the request line. Copied by Send.
+    absl::InlinedVector<absl::string_view, 1> payload = {};
   };
 
   UdsChannel(UniqueFd socket, absl::Duration call_timeout);
@@ -59,6 +63,12 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   // Sends requests, in order and in one go. False when the connection turned out to be broken
   // before a byte of them was sent: `calls` are then untouched, and the node has not seen them.
   bool Send(absl::Span<Call> calls);
+
+  // Releases a lease with the next Send, in front of its calls, or soon. Nobody hears the answer.
+  // What the end of the channel finds it sends, if the socket takes it.
+  void ReleaseSoon(LeaseRequest lease);
+  // Those that were not sent, of a channel that broke.
+  std::vector<LeaseRequest> TakeReleases();
 
   // Runs `calls`, then reads until `done` is set or the channel is broken.
   void Await(absl::FunctionRef<void()> calls, Latch& done);
@@ -85,6 +95,9 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   // the caller to deliver.
   absl::Status SendRest(absl::string_view bytes, Instant deadline, std::vector<Ready>& ready)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  // A thread of the channel's own, which sends what no Send took along.
+  void ReleaseInTime();
+  void Farewell();
   bool TooMuchUnread() const;
 
   bool BecomeReader();
@@ -124,6 +137,10 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   std::map<std::string, Unanswered, std::less<>> overtaken_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_seq_ ABSL_GUARDED_BY(mutex_) = 0;
   std::thread background_ ABSL_GUARDED_BY(mutex_);
+  std::vector<LeaseRequest> releases_ ABSL_GUARDED_BY(mutex_);  // not sent yet
+  bool releaser_idle_ ABSL_GUARDED_BY(mutex_) = false;
+  CondVar release_;  // wakes the releaser
+  std::thread releaser_ ABSL_GUARDED_BY(mutex_);
 
   // Touched by the reader only, whoever that is.
   LineBuffer input_;

@@ -24,7 +24,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr size_t kReadBytes = 16 * 1024;
 // A connection that owes its client this much is not read from until the client has taken it.
 constexpr size_t kMaxOutput = 1 << 20;
 // Answered requests are sent together, up to this much.
@@ -45,6 +44,8 @@ struct UdsConnection::Pending {
   OperationId operation = OperationId::kNone;
   std::atomic<Turn> turn{kCalling};
   Answer answer;
+  // Of a put that others may overtake: theirs come where its bytes were.
+  std::string payload;
   // Ends a wait for events, which has no deadline of its own. Touched on the connection's thread.
   absl::optional<asio::steady_timer> patience;
 
@@ -124,8 +125,8 @@ asio::awaitable<void> UdsConnection::Serve() {
 
 asio::awaitable<void> UdsConnection::ServeLines() {
   while (true) {
-    while (absl::optional<absl::string_view> line = NextLine()) {
-      if (std::shared_ptr<Pending> pending = Begin(*line)) {
+    while (auto request = input_.Next(dispatcher_.extension_ops())) {
+      if (std::shared_ptr<Pending> pending = Begin(*std::move(request))) {
         Flush();
         ordered_ = pending;
         WatchForHangUp();
@@ -136,9 +137,9 @@ asio::awaitable<void> UdsConnection::ServeLines() {
       while (output_.size() >= kMaxOutput && !hung_up_) co_await Pause();
     }
     Flush();
-    if (hung_up_ && !socket_.is_open()) co_return;
+    if (input_.lost() || (hung_up_ && !socket_.is_open())) co_return;
 
-    const absl::Span<char> room = input_.Room(kReadBytes);
+    const absl::Span<char> room = input_.Room();
     boost::system::error_code error;
     const size_t n = co_await socket_.async_read_some(
         asio::buffer(room.data(), room.size()), asio::redirect_error(asio::use_awaitable, error));
@@ -153,32 +154,7 @@ asio::awaitable<void> UdsConnection::Pause() {
   co_await wake_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
-// The next request line. Valid until the next read.
-absl::optional<absl::string_view> UdsConnection::NextLine() {
-  while (absl::optional<absl::string_view> line = input_.NextLine()) {
-    if (std::exchange(skipping_, false)) continue;  // the end of one that was too long
-    if (line->size() > kMaxRequestBytes) {
-      RefuseLongLine();
-    } else if (!line->empty()) {
-      return line;
-    }
-  }
-  if (input_.unfinished() > kMaxRequestBytes) {
-    if (!std::exchange(skipping_, true)) RefuseLongLine();
-  }
-  if (skipping_) input_.DropUnfinished();
-  return absl::nullopt;
-}
-
-void UdsConnection::RefuseLongLine() {
-  const absl::Status status =
-      MakeError(ErrorKind::kInvalidArgument,
-                absl::StrCat("a request line has at most ", kMaxRequestBytes, " bytes"));
-  Queue(Answer{status, {}}, "");
-}
-
-std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view line) {
-  DecodedRequest decoded = DecodeRequest(line, dispatcher_.extension_ops());
+std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(DecodedRequest decoded) {
   if (!decoded.request.ok()) {
     Queue(Answer{decoded.request.status(), {}}, decoded.seq);
     return nullptr;
@@ -187,9 +163,11 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view l
   const auto* acquire = absl::get_if<AcquireRequest>(&decoded.request->body);
   const auto* events = absl::get_if<EventsRequest>(&decoded.request->body);
   const auto* extension = absl::get_if<ExtensionRequest>(&decoded.request->body);
+  auto* put = absl::get_if<PutMessage>(&decoded.request->body);
   const absl::Duration wait = acquire != nullptr     ? acquire->wait
                               : events != nullptr    ? events->wait
                               : extension != nullptr ? extension->wait
+                              : put != nullptr       ? put->put.wait
                                                      : absl::ZeroDuration();
   const bool may_overtake = !decoded.seq.empty() && wait > absl::ZeroDuration();
   const bool ends_by_timer = events != nullptr;
@@ -197,6 +175,10 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(absl::string_view l
   pending->connection = shared_from_this();
   pending->seq = std::move(decoded.seq);
   pending->operation = NewOperationId();
+  if (put != nullptr && may_overtake) {
+    pending->payload = std::string(put->put.bytes);
+    put->put.bytes = pending->payload;
+  }
   dispatcher_.Dispatch(*std::move(decoded.request), caller_, pending->operation,
                        [pending](Answer answer) { Pending::Complete(pending, std::move(answer)); });
   if (first_index) CollectReads();

@@ -19,7 +19,7 @@
 #include "absl/time/time.h"
 #include "dispatcher.h"
 #include "handed_segments.h"
-#include "line_buffer.h"
+#include "request_stream.h"
 
 namespace packice {
 
@@ -52,10 +52,8 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   boost::asio::awaitable<void> Serve();
   boost::asio::awaitable<void> ServeLines();
   boost::asio::awaitable<void> Pause();
-  absl::optional<absl::string_view> NextLine();
-  void RefuseLongLine();
   // Null when it was answered at once.
-  std::shared_ptr<Pending> Begin(absl::string_view line);
+  std::shared_ptr<Pending> Begin(DecodedRequest decoded);
   // Takes what the client has read by the index, now and then.
   void CollectReads();
   void EndAfter(Pending& pending, absl::Duration wait);
@@ -81,8 +79,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   const std::function<void(UdsConnection*)> closed_;
   Caller caller_;
 
-  LineBuffer input_;
-  bool skipping_ = false;  // in a line that is too long, up to its end
+  RequestStream input_;
 
   HandedSegments handed_;
   std::string output_;  // bytes [sent_, queued_) of the stream

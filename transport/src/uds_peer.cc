@@ -22,6 +22,8 @@ absl::StatusOr<std::unique_ptr<UdsPeer>> UdsPeer::Connect(UdsPeerOptions options
 void UdsPeer::Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) {
   const SessionId session = request.session;
   const bool declared = !request.blob_sizes.empty();
+  // Another process than the node's: it wants handles.
+  request.written_here = false;
   UdsChannel::Call call;
   call.wait = request.wait;
   call.request.op = Op::kAcquire;
@@ -90,6 +92,7 @@ void UdsPeer::Release(LeaseRequest request, Done<absl::Status> done) {
   }
   impl_->Forget(request.lease_id);
   const std::shared_ptr<SegmentHold> hold = impl_->TakeHold(request.lease_id);
+  if (!done && hold == nullptr) return impl_->ReleaseSoon(request);
   UdsChannel::Call call;
   call.request.keep_bytes = hold != nullptr;
   call.request.op = Op::kRelease;

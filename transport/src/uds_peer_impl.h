@@ -21,6 +21,7 @@
 #include "packice/transport/uds_peer.h"
 #include "uds_answers.h"
 #include "uds_channel.h"
+#include "uds_staging.h"
 #include "unix_socket.h"
 
 namespace packice {
@@ -66,10 +67,68 @@ class UdsPeer::Impl {
     }
     state.hello = *std::move(hello);
     state.socket.store(channel->socket());
+    state.puts.store(Has(state.hello, kFeaturePut), std::memory_order_relaxed);
     broken = std::exchange(state.channel, channel);
+    state.staging = nullptr;
+    state.asked_staging = false;
+    // Of leases with a TTL, which did not end with the connection.
+    if (broken != nullptr) {
+      for (LeaseRequest& lease : broken->TakeReleases()) channel->ReleaseSoon(std::move(lease));
+    }
     state.leases.clear();
     state.holds.clear();
     return channel;
+  }
+
+  // The connection's staging area. Nothing while there is none: the first call asks for it and does
+  // not wait.
+  struct Staged {
+    std::shared_ptr<UdsChannel> channel;
+    std::shared_ptr<UdsStaging> area;
+  };
+  Staged Staging() {
+    State& state = *state_;
+    std::shared_ptr<UdsChannel> channel;
+    {
+      MutexLock lock(state.mutex);
+      if (state.channel == nullptr || state.channel->broken()) return {};
+      if (std::exchange(state.asked_staging, true)) return {state.channel, state.staging};
+      channel = state.channel;
+    }
+    UdsChannel::Call call;
+    call.request.op = Op::kStage;
+    call.request.body = StageRequest();
+    call.answered = [&state, asked = channel.get()](absl::StatusOr<Reply> reply,
+                                                    UdsChannel::Attached& attached) {
+      const absl::StatusOr<StageReply> stage = As<StageReply>(std::move(reply));
+      if (!stage.ok() || stage->index >= attached.descriptors.size()) return;
+      auto area = UdsStaging::Map(std::move(attached.descriptors[stage->index]), stage->size);
+      MutexLock lock(state.mutex);
+      if (area.ok() && state.channel.get() == asked) state.staging = *std::move(area);
+    };
+    channel->Send(absl::MakeSpan(&call, 1));
+    return {};
+  }
+
+  const UdsPeerOptions& options() const { return options_; }
+  // Whether the node knows put, as far as it has said so.
+  bool puts() const { return state_->puts.load(std::memory_order_relaxed); }
+
+  // A release whose answer nobody wants goes with the next message, or soon. Gathered calls keep
+  // their order.
+  void ReleaseSoon(LeaseRequest lease) {
+    if (gathering_ == nullptr || gathering_->peer != this) {
+      std::shared_ptr<UdsChannel> channel;
+      {
+        MutexLock lock(state_->mutex);
+        channel = state_->channel;
+      }
+      if (channel != nullptr && !channel->broken()) return channel->ReleaseSoon(std::move(lease));
+    }
+    UdsChannel::Call call;
+    call.request.op = Op::kRelease;
+    call.request.body = std::move(lease);
+    Call(std::move(call));
   }
 
   void Call(UdsChannel::Call call) {
@@ -194,10 +253,7 @@ class UdsPeer::Impl {
       Track(grant->lease, hold);
     } else {
       // Nobody has it who could.
-      UdsChannel::Call release;
-      release.request.op = Op::kRelease;
-      release.request.body = LeaseRequest{id, session, OperationId::kNone};
-      Call(std::move(release));
+      ReleaseSoon(LeaseRequest{id, session, OperationId::kNone});
     }
     return grant;
   }
@@ -224,6 +280,9 @@ class UdsPeer::Impl {
     absl::flat_hash_map<LeaseId, std::weak_ptr<SegmentHold>> holds ABSL_GUARDED_BY(mutex);
     std::set<std::shared_ptr<Wait>> waits ABSL_GUARDED_BY(mutex);
     std::atomic<int> socket{-1};
+    std::atomic<bool> puts{false};
+    std::shared_ptr<UdsStaging> staging ABSL_GUARDED_BY(mutex);  // null where there is none
+    bool asked_staging ABSL_GUARDED_BY(mutex) = false;
   };
 
   struct Gathering {
@@ -239,11 +298,22 @@ class UdsPeer::Impl {
     peer.state_ = new State;
   }
 
+  static bool Has(const HelloReply& hello, absl::string_view feature) {
+    return std::find(hello.features.begin(), hello.features.end(), feature) != hello.features.end();
+  }
+
   void Send(absl::Span<UdsChannel::Call> calls) {
     // Twice: the first attempt may find out that the node was restarted.
     absl::Status failure;
+    const bool raw = std::any_of(calls.begin(), calls.end(), [](const UdsChannel::Call& call) {
+      return !call.payload.empty();
+    });
     for (int attempt = 0; attempt < 2; ++attempt) {
       absl::StatusOr<std::shared_ptr<UdsChannel>> channel = Channel();
+      if (raw && channel.ok() && !puts()) {
+        // It would take the bytes for requests.
+        channel = MakeError(ErrorKind::kUnavailable, "the node was replaced by an older one");
+      }
       if (channel.ok() && (*channel)->Send(calls)) return;
       failure = channel.ok() ? (*channel)->why_broken() : channel.status();
       if (!channel.ok()) break;
@@ -280,12 +350,13 @@ class UdsPeer::Impl {
     auto requests = std::make_unique<BatchRequest>();
     auto answered = std::make_shared<std::vector<UdsChannel::Answered>>();
     bool wanted = false;
+    UdsChannel::Call batch;
     for (UdsChannel::Call& call : calls) {
+      batch.payload.insert(batch.payload.end(), call.payload.begin(), call.payload.end());
       wanted = wanted || call.answered;
       requests->requests.emplace_back(std::move(call.request));
       answered->push_back(std::move(call.answered));
     }
-    UdsChannel::Call batch;
     batch.request.op = Op::kBatch;
     batch.request.body = std::move(requests);
     if (!wanted) return batch;

@@ -118,6 +118,7 @@ class Maker {
 
  private:
   AcquireRequest MakeAcquire();
+  PutMessage MakePut();
   SealRequest MakeSeal();
   EventsRequest MakeEvents();
   EventKind Kind() {
@@ -143,9 +144,25 @@ AcquireRequest Maker::MakeAcquire() {
   } else {
     for (uint64_t i = Below(5); i > 0; --i) acquire.blob_sizes.push_back(Below(1 << 30));
   }
+  acquire.written_here = Coin();
   acquire.metadata = Meta();
   if (Coin()) acquire.object_ttl = Span();
   return acquire;
+}
+
+PutMessage Maker::MakePut() {
+  PutMessage message;
+  if (Coin()) message.put.object_id = Id();
+  for (uint64_t i = Below(4); i > 0; --i) message.put.blob_sizes.push_back(Below(1 << 30));
+  message.put.metadata = Meta();
+  if (Coin()) message.put.object_ttl = Span();
+  if (Coin()) message.put.wait = Span();
+  if (Coin()) {
+    message.staged = StagedRange{Size(), Size()};
+  } else {
+    message.payload = Below(PutMessage::kMaxPayload + 1);
+  }
+  return message;
 }
 
 SealRequest Maker::MakeSeal() {
@@ -217,6 +234,15 @@ Request Maker::MakeRequest(Op op) {
       break;
     case Op::kEvents:
       request.body = MakeEvents();
+      break;
+    case Op::kPut:
+      request.body = MakePut();
+      break;
+    case Op::kStage:
+      request.body = StageRequest{Size()};
+      break;
+    case Op::kWrite:
+      request.body = WriteRequest{Lease(), Below(Object::kMaxBlobs), Size(), {Size(), Size()}};
       break;
     case Op::kExtension:
       break;
@@ -321,6 +347,12 @@ Reply Maker::MakeReply(const Request& asked) {
       return MakeStats();
     case Op::kEvents:
       return MakeEventPage();
+    case Op::kPut:
+      return Sealed{Id(), Size()};
+    case Op::kStage:
+      return StageReply{Below(253), Size()};
+    case Op::kWrite:
+      return WriteReply();
     case Op::kExtension:
       return ExtensionReply();
     case Op::kBatch: {
@@ -370,7 +402,7 @@ TEST_P(CodecRoundTrip, LosesNothing) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, CodecRoundTrip, testing::Range(0, static_cast<int>(Op::kBatch) + 1),
+INSTANTIATE_TEST_SUITE_P(Ops, CodecRoundTrip, testing::Range(0, static_cast<int>(Op::kExtension)),
                          [](const auto& test) {
                            return std::string(OpName(static_cast<Op>(test.param)));
                          });

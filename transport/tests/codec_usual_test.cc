@@ -13,6 +13,7 @@ namespace {
 
 using json::ReadUsualGrant;
 using json::ReadUsualRequest;
+using json::ReadUsualSealed;
 
 const char* const kRequests[] = {
     R"({"op":"acquire","intent":"read","object_id":"models/a/1"})",
@@ -22,12 +23,16 @@ const char* const kRequests[] = {
     R"({"op":"acquire","intent":"create","object_id":"a"})",
     R"({"op":"seal","lease_id":"ffeeddccbbaa99887766554433221100"})",
     R"({"op":"release","lease_id":"00112233445566778899aabbccddeeff"})",
+    R"({"op":"put","object_id":"models/a/1","payload":0})",
+    R"({"op":"put","object_id":"a","payload":262144})",
 };
 
 constexpr char kGrant[] =
     R"({"lease_id":"00112233445566778899aabbccddeeff","object_id":"a/b","intent":"read",)"
     R"("state":"SEALED","ttl_seconds":null,"meta":{},"size":4096,)"
     R"("handles":[{"kind":"fd","index":0,"offset":64,"size":4096}]})";
+
+constexpr char kSealed[] = R"({"status":"sealed","object_id":"a/b","size":4096})";
 
 // A space where JSON allows one: the short cut does not know it, the general reader does.
 std::string Spaced(std::string line) { return line.empty() ? line : line.insert(1, " "); }
@@ -54,6 +59,9 @@ TEST(CodecUsualTest, KnowsWhatTheEncodersWrite) {
   ASSERT_TRUE(ReadUsualGrant(kGrant, grant));
   grant.older_names = false;
   EXPECT_EQ(FormatReply(Reply(std::move(grant))), kGrant);
+  Sealed sealed;
+  ASSERT_TRUE(ReadUsualSealed(kSealed, sealed));
+  EXPECT_EQ(FormatReply(Reply(std::move(sealed))), kSealed);
 }
 
 TEST(CodecUsualTest, LeavesTheUnusualToTheGeneralReader) {
@@ -70,6 +78,9 @@ TEST(CodecUsualTest, LeavesTheUnusualToTheGeneralReader) {
       R"({"op":"acquire","intent":"read","object_id":"a","objid":"b"})",
       R"({"op":"release","lease_id":"00112233445566778899aabbccddeefg"})",
       R"({"op":"release","lease_id":"0011"})",
+      R"({"op":"put","object_id":"a","payload":262145})",
+      R"({"op":"put","object_id":"a","payload":-1})",
+      R"({"op":"put","payload":1})",
   };
   for (const char* line : unusual) {
     Request request;
@@ -112,6 +123,15 @@ TEST(CodecUsualTest, AgreesWithTheGeneralReaderOnMutatedLines) {
       const DecodedRequest general = DecodeRequest(Spaced(line));
       ASSERT_TRUE(general.request.ok()) << line << ": " << general.request.status();
       ASSERT_EQ(Encoded(usual), Encoded(*general.request)) << line;
+    }
+    const std::string told = mutate(kSealed);
+    Sealed sealed;
+    if (ReadUsualSealed(told, sealed)) {
+      Request seal;
+      seal.op = Op::kSeal;
+      DecodedReply general = DecodeReply(Spaced(told), seal);
+      ASSERT_TRUE(general.reply.ok()) << told << ": " << general.reply.status();
+      ASSERT_EQ(FormatReply(Reply(std::move(sealed))), FormatReply(*general.reply)) << told;
     }
     const std::string answer = mutate(kGrant);
     GrantReply grant;

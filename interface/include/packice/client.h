@@ -126,11 +126,18 @@ struct CreateOptions {
   std::string metadata_json = {};
   // How long the object lives after Seal.
   absl::optional<absl::Duration> object_ttl = {};
-  // Of the lease. Without one it lasts as long as this client is connected.
+  // Of the lease. Without one it lasts as long as this client is connected. Put leaves none.
   absl::optional<absl::Duration> lease_ttl = {};
   // How long to wait for another creator to finish or give up. Nothing: Create and Put do not wait,
   // GetOrCreate waits as long as it takes.
   absl::optional<absl::Duration> wait = {};
+};
+
+// An object of PutMany. Neither the id nor the bytes are copied: they outlive the call.
+struct PutItem {
+  absl::string_view id;  // empty: the node makes one
+  absl::string_view bytes;
+  CreateOptions options = {};
 };
 
 struct GetOptions {
@@ -197,6 +204,9 @@ class Client {
   // `options.sizes` may cut the bytes into several blobs.
   absl::StatusOr<ObjectId> Put(absl::string_view id, absl::string_view bytes,
                                const CreateOptions& options = {});
+  // Several at once, many small ones in one message; the answers in the order of the items. What
+  // becomes of one is nothing to the others.
+  std::vector<absl::StatusOr<ObjectId>> PutMany(absl::Span<const PutItem> items);
 
   // `not_found`, `not_sealed`.
   absl::StatusOr<Reader> Get(absl::string_view id, const GetOptions& options = {});

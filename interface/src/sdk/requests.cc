@@ -26,6 +26,20 @@ absl::StatusOr<AcquireRequest> CreateRequest(absl::string_view id, const CreateO
   return request;
 }
 
+absl::StatusOr<PutRequest> PutRequestOf(absl::string_view id, absl::string_view bytes,
+                                        const CreateOptions& options) {
+  absl::StatusOr<AcquireRequest> create = CreateRequest(id, options);
+  if (!create.ok()) return create.status();
+  PutRequest request;
+  request.object_id = std::move(create->object_id);
+  request.blob_sizes = std::move(create->blob_sizes);
+  request.bytes = bytes;
+  request.metadata = std::move(create->metadata);
+  request.object_ttl = create->object_ttl;
+  request.wait = create->wait;
+  return request;
+}
+
 absl::StatusOr<AcquireRequest> ReadRequest(absl::string_view id, const GetOptions& options) {
   absl::StatusOr<ObjectId> object_id = ObjectId::Parse(id);
   if (!object_id.ok()) return object_id.status();

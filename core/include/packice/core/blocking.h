@@ -28,6 +28,7 @@ Answer Await(Peer& peer, Start start) {
 }
 
 absl::StatusOr<Grant> Acquire(Peer& peer, AcquireRequest request);
+absl::StatusOr<Sealed> Put(Peer& peer, PutRequest request);
 absl::StatusOr<Grant> Lookup(Peer& peer, LeaseRequest request);
 absl::StatusOr<Sealed> Seal(Peer& peer, SealRequest request);
 absl::Status Discard(Peer& peer, LeaseRequest request);

@@ -64,6 +64,21 @@ struct Grant {
   std::shared_ptr<Object> object;
 };
 
+// A whole object from bytes that are there already.
+struct PutRequest {
+  ObjectId object_id;  // empty: the peer makes one
+  // The size of each blob in bytes, which `bytes` fill one after another. Empty: one blob of all.
+  absl::InlinedVector<uint64_t, 1> blob_sizes;
+  // Must stay valid until the answer.
+  absl::string_view bytes;
+  Metadata metadata;
+  absl::optional<absl::Duration> object_ttl;  // after Seal; over 0
+  // How long to wait for another creator of the object (see Peer::Acquire). Zero: not at all.
+  absl::Duration wait = absl::ZeroDuration();
+  SessionId session = SessionId::kNone;
+  OperationId operation = OperationId::kNone;
+};
+
 struct SealRequest {
   LeaseId lease_id;
   // The final size of blob 0, where its creation gave none. Nothing: as far as it was written.
@@ -204,6 +219,12 @@ class Peer {
   // waited out, first come first served, and end in `timeout`. `invalid_argument` for a request
   // that can never succeed.
   virtual void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) = 0;
+
+  // Creates, fills, seals and releases an object in one call. Errors are those of Acquire
+  // (kCreate), Blob::Write and Seal, and `invalid_argument` when the sizes do not add up to the
+  // bytes. What fails leaves nothing: the id is as free as before. By default made of those calls,
+  // the bytes being written where Acquire answers.
+  virtual void Put(PutRequest request, Done<absl::StatusOr<Sealed>> done);
 
   // Makes a waiting Acquire with this (caller-chosen, non-kNone) operation id end in `timeout` now.
   virtual void Cancel(OperationId operation) = 0;

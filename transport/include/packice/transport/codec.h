@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 #include "absl/types/span.h"
 #include "packice/core/metadata.h"
 #include "packice/transport/protocol.h"
@@ -21,6 +22,9 @@ struct DecodedRequest {
   // As JSON text; empty: none. Echoed even when the rest could not be read.
   std::string seq;
   absl::StatusOr<Request> request;
+  // How many bytes of another kind follow the line before the next one, whether the request could
+  // be read or not. Nothing: that cannot be told, and so not where the next line begins.
+  absl::optional<uint64_t> payload = 0;
 };
 
 // `line` is without its newline. Requests come back with no session and no operation id: those are

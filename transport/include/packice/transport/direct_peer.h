@@ -17,6 +17,7 @@ class DirectPeer final : public Peer {
 
   // A request without a session gets this client's.
   void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) override;
+  void Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Discard(LeaseRequest request, Done<absl::Status> done) override;
   void Release(LeaseRequest request, Done<absl::Status> done) override;

@@ -58,6 +58,8 @@ class HttpPeer final : public Peer {
   ~HttpPeer() override;
 
   void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) override;
+  // The bytes are sent from threads of the peer's own.
+  void Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Cancel(OperationId operation) override;
   void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Discard(LeaseRequest request, Done<absl::Status> done) override;

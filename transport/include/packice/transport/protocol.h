@@ -41,6 +41,9 @@ enum class Op {
   kEvents,
   kIndex,
   kBatch,
+  kPut,
+  kStage,
+  kWrite,
   kExtension,  // an operation of the node's NodeExtension, which has a name of its own
 };
 
@@ -58,6 +61,9 @@ inline constexpr absl::string_view kFeatureSegments = "segments";
 // A feature of a node: it keeps an index of its shared memory and answers `index`.
 inline constexpr absl::string_view kFeatureIndex = "index";
 
+// A feature that a node announces in hello: it knows put, stage and write.
+inline constexpr absl::string_view kFeaturePut = "put";
+
 struct HelloRequest {
   std::vector<std::string> features;  // what the client understands
 };
@@ -65,6 +71,33 @@ struct StatRequest {
   ObjectId object_id;
 };
 struct StatsRequest {};
+// Bytes in a connection's staging area.
+struct StagedRange {
+  uint64_t offset = 0;
+  uint64_t size = 0;
+};
+struct PutMessage {
+  // Bytes that may follow one request line.
+  static constexpr uint64_t kMaxPayload = 256 << 10;
+
+  // Its bytes are the transport's to set: the payload, or what is staged.
+  PutRequest put;
+  uint64_t payload = 0;                // how many bytes follow the line
+  absl::optional<StagedRange> staged;  // instead of those
+};
+struct StageRequest {
+  static constexpr uint64_t kMinSize = 64 << 10;
+  static constexpr uint64_t kDefaultSize = 4 << 20;
+  static constexpr uint64_t kMaxSize = 16 << 20;
+
+  uint64_t size = kDefaultSize;  // bytes; outside of these bounds the nearest of them
+};
+struct WriteRequest {
+  LeaseId lease_id;  // a CREATE lease
+  uint64_t blob = 0;
+  uint64_t offset = 0;  // in the blob
+  StagedRange staged;
+};
 struct ExtensionRequest {
   std::string op;           // its own name
   std::string json = "{}";  // the request, an object
@@ -84,17 +117,21 @@ struct Request {
   // The alternative that belongs to `op`; LeaseRequest is for both discard and release.
   absl::variant<StatsRequest, HelloRequest, AcquireRequest, SealRequest, LeaseRequest, RenewRequest,
                 RelocateRequest, StatRequest, ListRequest, EventsRequest, ExtensionRequest,
-                IndexRequest, std::unique_ptr<BatchRequest>>
+                IndexRequest, std::unique_ptr<BatchRequest>, PutMessage, StageRequest, WriteRequest>
       body;
 };
 
 struct BatchRequest {
   static constexpr size_t kMaxRequests = 10000;
+  static constexpr uint64_t kMaxPayload = 4 << 20;  // bytes that follow the line, in all
 
   // In order; none is a batch. One that could not be decoded stands as its failure.
   std::vector<absl::StatusOr<Request>> requests;
   // The seq of each, of failed ones too. Empty when none has one, else as long as `requests`.
   std::vector<std::string> seqs;
+  // How many of the bytes that follow the line are for each, of failed ones too. Empty when none
+  // has any.
+  std::vector<uint64_t> payloads;
 };
 
 // A blob as the answer to an acquire names it.
@@ -149,6 +186,11 @@ struct GrantReply {
   // Says `objid` and `attachment_fd` or `attachment_path` too, which older clients look for.
   bool older_names = true;
 };
+struct StageReply {
+  size_t index = 0;   // of its descriptor, as FdHandle's
+  uint64_t size = 0;  // bytes
+};
+struct WriteReply {};
 struct DiscardReply {};
 struct ReleaseReply {};
 struct RenewReply {
@@ -182,7 +224,7 @@ struct BatchReply;
 using Reply =
     absl::variant<absl::Status, HelloReply, GrantReply, Sealed, DiscardReply, ReleaseReply,
                   RenewReply, RelocateReply, ObjectInfo, ListPage, StatsReply, EventPage,
-                  ExtensionReply, IndexReply, std::unique_ptr<BatchReply>>;
+                  ExtensionReply, IndexReply, std::unique_ptr<BatchReply>, StageReply, WriteReply>;
 
 struct BatchReply {
   std::vector<Reply> responses;

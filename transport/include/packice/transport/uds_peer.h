@@ -26,6 +26,10 @@ struct UdsPeerOptions {
   // How long an answer may take beyond the request's own wait, before the call fails with
   // `timeout`.
   absl::Duration call_timeout = absl::Seconds(60);
+  // From how many bytes on Put has the node write, out of memory that both share, what the client
+  // fills piece by piece. By default the client writes all of it by itself, because the bytes are
+  // then copied once; a node that keeps memory warm for what is written by itself is worth two.
+  size_t pieces_from = SIZE_MAX;
 };
 
 struct SharedIndex {
@@ -50,9 +54,14 @@ class UdsPeer final : public Peer {
   ~UdsPeer() override;
 
   void Acquire(AcquireRequest request, Done<absl::StatusOr<Grant>> done) override;
+  // A small object is one message. Its bytes are copied before this returns, or once they are
+  // gathered.
+  void Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Cancel(OperationId operation) override;
   void Seal(SealRequest request, Done<absl::StatusOr<Sealed>> done) override;
   void Discard(LeaseRequest request, Done<absl::Status> done) override;
+  // Without a callback it goes in front of the next request, or 2 ms later, and the node has it
+  // then.
   void Release(LeaseRequest request, Done<absl::Status> done) override;
   void Relocate(RelocateRequest request, Done<absl::Status> done) override;
   void Renew(RenewRequest request, Done<absl::StatusOr<absl::Duration>> done) override;

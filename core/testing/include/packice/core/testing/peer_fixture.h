@@ -181,6 +181,18 @@ class PeerFixture : public testing::TestWithParam<PeerParam> {
     return blocking::Seal(peer(), std::move(request));
   }
 
+  // Of bytes that outlive the call.
+  static PutRequest PutOf(absl::string_view id, absl::string_view bytes) {
+    PutRequest request;
+    if (!id.empty()) request.object_id = Id(id);
+    request.bytes = bytes;
+    request.session = kMine;
+    return request;
+  }
+  absl::StatusOr<Sealed> PutWhole(PutRequest request) {
+    return blocking::Put(peer(), std::move(request));
+  }
+
   static LeaseRequest Of(const Grant& grant, SessionId session) {
     LeaseRequest request;
     request.lease_id = grant.lease.id;
