@@ -74,6 +74,7 @@ absl::Status Node::ListenOnSocket(const ServeArgs& args) {
   options.metrics = metrics_;
   options.events = events_;
   options.extension = extension_.get();
+  options.reads = stack_->reads();
   options.log = LogWarning;
   auto server = UdsServer::Start(peer(), options);
   if (!server.ok()) return server.status();

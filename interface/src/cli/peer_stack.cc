@@ -101,7 +101,7 @@ absl::Status PeerStack::Build(const std::vector<TierSpec>& tiers, EventSink& sin
     EventSink& own = count == 1 ? sink
                      : coldest  ? named("cold", *around[i - 1])
                                 : named("hot", *around[i]);
-    absl::StatusOr<std::unique_ptr<Peer>> tier = OpenTier(tiers[i], own);
+    absl::StatusOr<std::unique_ptr<Peer>> tier = OpenTier(tiers[i], i == 0, own);
     if (!tier.ok()) {
       return count == 1
                  ? tier.status()
@@ -117,7 +117,8 @@ absl::Status PeerStack::Build(const std::vector<TierSpec>& tiers, EventSink& sin
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, EventSink& sink) {
+absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, bool hottest,
+                                                          EventSink& sink) {
   if (tier.kind == Kind::kRemote) return OpenRemote(tier);
   const absl::StatusOr<Room> room = RoomOf(tier);
   if (!room.ok()) return room.status();
@@ -128,7 +129,7 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
     options.events = &sink;
     options.log = log_;
     options.describe_session = UdsServer::Describe;
-    return MakeMemoryPeer(std::move(options), tier.memory);
+    return OpenMemory(tier, hottest, std::move(options));
   }
   FileSystemPeerOptions options;
   options.directory = tier.data;
@@ -139,6 +140,22 @@ absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenTier(const TierSpec& tier, 
   options.log = log_;
   options.describe_session = UdsServer::Describe;
   return FileSystemPeer::Open(std::move(options));
+}
+
+std::unique_ptr<Peer> PeerStack::OpenMemory(const TierSpec& tier, bool hottest,
+                                            LocalPeerOptions options) {
+  if (hottest) {
+    absl::StatusOr<std::unique_ptr<NodeReads>> reads = NodeReads::Create();
+    if (reads.ok()) {
+      reads_ = *std::move(reads);
+      options.index = &reads_->objects();
+    } else {
+      log_(absl::StrCat("clients cannot read without messages: ", reads.status().message()));
+    }
+  }
+  std::unique_ptr<LocalPeer> peer = MakeMemoryPeer(std::move(options), tier.memory);
+  if (hottest && reads_ != nullptr) reads_->CountAt(*peer);
+  return peer;
 }
 
 absl::StatusOr<std::unique_ptr<Peer>> PeerStack::OpenRemote(const TierSpec& tier) {

@@ -11,9 +11,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "cli/node_reads.h"
 #include "cli/tier_spec.h"
 #include "packice/core/event_sink.h"
 #include "packice/core/peer.h"
+#include "packice/peers/local_peer.h"
 #include "packice/peers/tier_events.h"
 #include "packice/peers/tiered_peer.h"
 
@@ -42,6 +44,8 @@ class PeerStack {
   // called for the last time. peer() is nothing from then on.
   std::unique_ptr<Peer> TakePeer() { return std::move(peer_); }
   bool tiered() const { return !boundaries_.empty(); }
+  // For clients that read without messages: of the hottest tier, where that is memory. May be null.
+  SharedReads* reads() const { return reads_.get(); }
 
   // Has colder tiers take what hotter ones alone have, the hottest first. Blocks, at most
   // `patience` for all. Answers what went wrong where bytes are lost by it: what a tier of files
@@ -58,7 +62,9 @@ class PeerStack {
   explicit PeerStack(Log log) : log_(std::move(log)) {}
   absl::Status Build(const std::vector<TierSpec>& tiers, EventSink& sink);
   // A tier on its own.
-  absl::StatusOr<std::unique_ptr<Peer>> OpenTier(const TierSpec& tier, EventSink& sink);
+  absl::StatusOr<std::unique_ptr<Peer>> OpenTier(const TierSpec& tier, bool hottest,
+                                                 EventSink& sink);
+  std::unique_ptr<Peer> OpenMemory(const TierSpec& tier, bool hottest, LocalPeerOptions options);
   absl::StatusOr<std::unique_ptr<Peer>> OpenRemote(const TierSpec& tier);
   // `hot` and `cold` as one.
   absl::Status Join(const TierSpec& tier, const std::string& name, std::unique_ptr<Peer> hot,
@@ -67,6 +73,7 @@ class PeerStack {
   const Log log_;
   // Outlive the peers that publish to them.
   std::vector<std::unique_ptr<TierEvents>> sinks_;
+  std::unique_ptr<NodeReads> reads_;  // may be null
   std::unique_ptr<Peer> peer_;
   std::vector<Boundary> boundaries_;  // the coldest first
 };

@@ -23,7 +23,7 @@ class SegmentIndex final : public ObjectIndex {
   void Publish(const Object& object, Instant deadline) override;
   void Withdraw(const ObjectId& object_id) override;
 
-  ReadIndex& index() { return *index_; }
+  const ReadIndex& index() const { return *index_; }
   // The id of the segment that the index calls 0. All of one store's ids share their upper half,
   // which the index leaves out.
   uint64_t first_segment() const { return first_segment_.load(std::memory_order_relaxed); }
