@@ -12,7 +12,7 @@ namespace packice {
 namespace {
 
 // A new segment is a sixteenth of what there is, so that ten gigabytes are some sixty of them.
-constexpr uint64_t kSmallest = uint64_t{64} << 20;
+constexpr uint64_t kSmallest = uint64_t{16} << 20;
 constexpr uint64_t kLargest = uint64_t{1} << 30;
 
 // Of segments for one blob each: they are of whole pages of this size, so that blobs of nearly one
@@ -21,12 +21,12 @@ constexpr uint64_t kAloneUnit = 64 << 10;
 // So much may lie idle, and an eighth of what is in use.
 constexpr uint64_t kIdleBytes = uint64_t{256} << 20;
 
-// Ids of one node are unlike those of any other, of whose memory it may be told, too: 31 random
-// bits and a count.
+// Ids of one node are unlike those of any other, of whose memory it may be told, too: 27 random
+// bits and a count. So they have at most 18 digits, which transports read quickly.
 uint64_t FirstId(RandomSource& random) {
   uint32_t node = 0;
   random.Fill(absl::MakeSpan(reinterpret_cast<uint8_t*>(&node), sizeof(node)));
-  return (uint64_t{node} >> 1) << 32 | 1;
+  return (uint64_t{node} >> 5) << 32 | 1;
 }
 
 uint64_t RoundUp(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
@@ -145,7 +145,12 @@ void SegmentMemory::Free(SegmentRange& range) {
   bytes_ -= range.bytes.size();
   if (range.place.has_value()) {
     allocator_.Free({*range.place, range.offset}, range.bytes.size());
-    if (allocator_.usage(*range.place).objects == 0) shared_[*range.place].empty_since = now;
+    if (allocator_.usage(*range.place).objects > 0) return;
+    shared_[*range.place].empty_since = now;
+    if (idle_release_ <= absl::ZeroDuration()) {
+      allocator_.RemoveSegment(*range.place);
+      dropped.push_back(std::move(shared_[*range.place].segment));
+    }
     return;
   }
   const auto found = alone_.find(range.segment->id);
@@ -154,7 +159,8 @@ void SegmentMemory::Free(SegmentRange& range) {
   idle_bytes_ += size;
   idle_.push_back(Idle{std::move(found->second), now});
   alone_.erase(found);
-  while (idle_bytes_ > kIdleBytes + alone_bytes_ / 8) {
+  const bool keep = idle_release_ > absl::ZeroDuration();
+  while (idle_bytes_ > (keep ? kIdleBytes + alone_bytes_ / 8 : 0)) {
     idle_bytes_ -= idle_.front().segment->size();
     dropped.push_back(std::move(idle_.front().segment));
     idle_.erase(idle_.begin());
@@ -162,6 +168,7 @@ void SegmentMemory::Free(SegmentRange& range) {
 }
 
 Instant SegmentMemory::ReleaseIdle(Instant now) {
+  if (idle_release_ <= absl::ZeroDuration()) return absl::InfiniteDuration();
   std::vector<std::unique_ptr<Segment>> dropped;
   MutexLock lock(mutex_);
   Instant next = now + idle_release_;  // of what may come to lie idle by then

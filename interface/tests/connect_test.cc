@@ -51,7 +51,7 @@ TEST(BoundsTest, DescriptorsAreBoundedAndComeBack) {
   TestNode node(Way::kSocket);
   const std::unique_ptr<Client> client = node.Connect({.max_open_descriptors = 3});
   ASSERT_THAT(client->Put("a", "1"), IsOk());
-  ASSERT_THAT(client->Put("four", "1234", {.sizes = {1, 1, 1, 1}}), HasKind(ErrorKind::kCapacity));
+  ASSERT_THAT(client->Create("four", {.sizes = {1, 1, 1, 1}}), HasKind(ErrorKind::kCapacity));
   std::vector<Reader> readers;
   for (int i = 0; i < 3; ++i) {
     ASSERT_OK_AND_ASSIGN(Reader reader, client->Get("a"));

@@ -14,7 +14,7 @@ using testing::ElementsAre;
 
 class MemoryPeerUnderTest final : public PeerUnderTest {
  public:
-  explicit MemoryPeerUnderTest(const PeerOptions& options) {
+  MemoryPeerUnderTest(const PeerOptions& options, MemoryBlobStoreOptions memory) {
     LocalPeerOptions local;
     local.capacity = options.capacity;
     local.eviction.kind = EvictionKind::kLru;
@@ -22,7 +22,7 @@ class MemoryPeerUnderTest final : public PeerUnderTest {
     local.clock = &clock_;
     local.random = &random_;
     local.events = &events_;
-    peer_ = MakeMemoryPeer(local);
+    peer_ = MakeMemoryPeer(local, std::move(memory));
   }
 
   Peer& peer() override { return *peer_; }
@@ -42,18 +42,28 @@ PeerParam Memory() {
   PeerParam param;
   param.name = "Memory";
   param.make = [](const PeerOptions& options) {
-    return std::make_unique<MemoryPeerUnderTest>(options);
+    return std::make_unique<MemoryPeerUnderTest>(options, MemoryBlobStoreOptions());
   };
   return param;
 }
 
-INSTANTIATE_TEST_SUITE_P(Memory, PeerConformance, testing::Values(Memory()), PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Memory, PeerRelocateConformance, testing::Values(Memory()),
-                         PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Memory, PeerLookupConformance, testing::Values(Memory()),
-                         PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Memory, PeerEvictionConformance, testing::Values(Memory()),
-                         PeerParam::NameOf);
+// A memfd for each object.
+PeerParam MemoryApart() {
+  PeerParam param = Memory();
+  param.name = "MemoryApart";
+  param.make = [](const PeerOptions& options) {
+    MemoryBlobStoreOptions memory;
+    memory.segment_threshold = 0;
+    return std::make_unique<MemoryPeerUnderTest>(options, memory);
+  };
+  return param;
+}
+
+const auto kPeers = testing::Values(Memory(), MemoryApart());
+INSTANTIATE_TEST_SUITE_P(Memory, PeerConformance, kPeers, PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Memory, PeerRelocateConformance, kPeers, PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Memory, PeerLookupConformance, kPeers, PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Memory, PeerEvictionConformance, kPeers, PeerParam::NameOf);
 
 ObjectId Id(absl::string_view bytes) { return *ObjectId::Parse(bytes); }
 

@@ -105,7 +105,10 @@ absl::StatusOr<std::unique_ptr<Peer>> MakePeer(const Arguments& arguments) {
   if (arguments.Text("data").empty()) {
     LocalPeerOptions options;
     options.capacity = capacity;
-    return MakeMemoryPeer(options);
+    // Whoever counts descriptors finds none that are only kept ready.
+    MemoryBlobStoreOptions memory;
+    memory.idle_release = absl::ZeroDuration();
+    return MakeMemoryPeer(options, memory);
   }
   FileSystemPeerOptions options;
   options.directory = arguments.Text("data");

@@ -209,8 +209,8 @@ class TieredFiles : public testing::Test {
       }
       bytes += static_cast<uint64_t>(info.st_blocks) * 512;
     }
-    // Small blobs take whole pages.
-    EXPECT_LE(bytes, HotBytes() + HotBytes() / 4);
+    // Large blobs take whole pages, and between small ones there is free room.
+    EXPECT_LE(bytes, HotBytes() + HotBytes() / 2);
   }
 
   std::string path() const { return directory_ / "socket"; }

@@ -311,14 +311,14 @@ TEST_F(UdsFaultsWithoutDescriptors, SmallObjectsAreStillTakenAndRead) {
 
 TEST_F(UdsFaultsWithoutDescriptors, LargeObjectsMakeRoomForOneAnother) {
   RawClient client = Connect();
-  const std::string bytes(100 * 1000, 'x');
+  const std::string bytes(300 * 1000, 'x');  // more than goes into a segment
   for (int i = 0; i < 1000; ++i) Put(client, absl::StrCat("large/", i), bytes);
   EXPECT_GT(client.Ask(kStats).Number("evictions"), 0);
 }
 
 TEST_F(UdsFaults, AClientWithoutDescriptorsGetsCapacityAndRecovers) {
   StartNode();
-  Put(watcher(), "a", "bytes");
+  Put(watcher(), "a", std::string(300 * 1000, 'x'));  // with a descriptor of its own
   ChildProcess client = ChildProcess::Fork([this] {
     LimitDescriptors(40);
     UdsPeerOptions options;

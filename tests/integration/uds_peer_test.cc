@@ -25,7 +25,8 @@ std::string MakeTemporaryDirectory() {
 
 class UdsPeerUnderTest final : public PeerUnderTest {
  public:
-  UdsPeerUnderTest(const PeerOptions& options, bool on_disk, size_t pieces_from = SIZE_MAX)
+  UdsPeerUnderTest(const PeerOptions& options, bool on_disk, size_t pieces_from = SIZE_MAX,
+                   MemoryBlobStoreOptions memory = {})
       : directory_(MakeTemporaryDirectory()) {
     if (on_disk) {
       FileSystemPeerOptions file_system;
@@ -46,7 +47,7 @@ class UdsPeerUnderTest final : public PeerUnderTest {
       local.eviction.kind = EvictionKind::kLru;
       local.background_reaper = false;
       local.clock = &clock_;
-      auto node = MakeMemoryPeer(local);
+      auto node = MakeMemoryPeer(local, std::move(memory));
       run_due_ = [peer = node.get()] { peer->RunDue(); };
       node_ = std::move(node);
     }
@@ -101,6 +102,18 @@ PeerParam UdsPieces() {
   return param;
 }
 
+// A memfd for each object.
+PeerParam UdsApart() {
+  PeerParam param = Uds();
+  param.name = "UdsApart";
+  param.make = [](const PeerOptions& options) {
+    MemoryBlobStoreOptions memory;
+    memory.segment_threshold = 0;
+    return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false, SIZE_MAX, memory);
+  };
+  return param;
+}
+
 PeerParam UdsDisk() {
   PeerParam param;
   param.name = "UdsDisk";
@@ -112,12 +125,11 @@ PeerParam UdsDisk() {
   return param;
 }
 
-INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance, testing::Values(Uds(), UdsPieces(), UdsDisk()),
-                         PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Uds, PeerRelocateConformance, testing::Values(Uds(), UdsDisk()),
-                         PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Uds, PeerEvictionConformance,
-                         testing::Values(Uds(), UdsPieces(), UdsDisk()), PeerParam::NameOf);
+const auto kPeers = testing::Values(Uds(), UdsPieces(), UdsApart(), UdsDisk());
+INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance, kPeers, PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Uds, PeerRelocateConformance,
+                         testing::Values(Uds(), UdsApart(), UdsDisk()), PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Uds, PeerEvictionConformance, kPeers, PeerParam::NameOf);
 
 }  // namespace
 }  // namespace packice

@@ -43,15 +43,18 @@ void HandedSegments::Prepare(Answer& answer) {
     return;
   }
   bool first = true;
+  std::vector<bool> told(going.size());  // by the first handle of a segment
   for (GrantReply* grant : GrantsIn(answer.reply)) {
     for (Handle& handle : grant->handles) {
       size_t* const index = DescriptorIndex(handle);
       if (index == nullptr) continue;
       const size_t place = places[*index];
-      if (place != kKnown) {
-        *index = place;
-      } else if (auto* segment = absl::get_if<SegmentHandle>(&handle)) {
+      auto* const segment = absl::get_if<SegmentHandle>(&handle);
+      if (segment != nullptr && (place == kKnown || told[place])) {
         segment->index.reset();
+      } else {
+        *index = place;
+        told[place] = true;
       }
     }
     if (std::exchange(first, false)) grant->dropped_segments = TakeDropped();

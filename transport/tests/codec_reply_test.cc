@@ -2,6 +2,7 @@
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -59,6 +60,27 @@ TEST(CodecReply, GrantOfADescriptor) {
             R"({"lease_id":"0123456789abcdef0123456789abcdef","object_id":"a/1","objid":"a/1",)"
             R"("intent":"read","state":"SEALED","ttl_seconds":null,"meta":{},"size":5,)"
             R"("handles":[{"kind":"fd","index":3,"offset":4096,"size":5}],"attachment_fd":3})");
+}
+
+TEST(CodecReply, GrantOfSharedMemory) {
+  GrantReply grant = SomeGrant();
+  grant.older_names = false;
+  grant.handles.push_back(SegmentHandle{7, 4096, 5, 0, 65536});
+  grant.handles.push_back(SegmentHandle{7, 64, 0});
+  grant.dropped_segments = {3, 4};
+  const std::string line = FormatReply(std::move(grant));
+  EXPECT_EQ(line, R"({"lease_id":"0123456789abcdef0123456789abcdef","object_id":"a/1",)"
+                  R"("intent":"read","state":"SEALED","ttl_seconds":null,"meta":{},"size":5,)"
+                  R"("handles":[{"kind":"segment","segment":7,"offset":4096,"size":5,"index":0,)"
+                  R"("segment_size":65536},{"kind":"segment","segment":7,"offset":64,"size":0}],)"
+                  R"("dropped":[3,4]})");
+  ASSERT_OK_AND_ASSIGN(Reply reply, Decode(line, Op::kAcquire));
+  const auto& read = absl::get<GrantReply>(reply);
+  EXPECT_EQ(absl::get<SegmentHandle>(read.handles.at(0)).index, 0u);
+  EXPECT_EQ(absl::get<SegmentHandle>(read.handles.at(0)).segment_size, 65536u);
+  EXPECT_EQ(absl::get<SegmentHandle>(read.handles.at(1)).offset, 64u);
+  EXPECT_EQ(absl::get<SegmentHandle>(read.handles.at(1)).index, absl::nullopt);
+  EXPECT_EQ(read.dropped_segments, (std::vector<uint64_t>{3, 4}));
 }
 
 TEST(CodecReply, GrantOfPaths) {

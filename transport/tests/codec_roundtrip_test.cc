@@ -216,12 +216,14 @@ Request Maker::MakeRequest(Op op) {
       break;
     case Op::kDiscard:
     case Op::kRelease:
+      request.keep_bytes = Coin();
       request.body = LeaseRequest{Lease()};
       break;
     case Op::kRenew:
       request.body = RenewRequest{Lease(), Span()};
       break;
     case Op::kRelocate:
+      request.keep_bytes = Coin();
       request.body = RelocateRequest{Lease(), Id()};
       break;
     case Op::kStat:
@@ -231,6 +233,9 @@ Request Maker::MakeRequest(Op op) {
       request.body = ListRequest{Text(0, 90), Text(0, 90), 1 + Below(ListRequest::kMaxLimit)};
       break;
     case Op::kStats:
+      break;
+    case Op::kIndex:
+      request.body = IndexRequest();
       break;
     case Op::kEvents:
       request.body = MakeEvents();
@@ -269,7 +274,7 @@ GrantReply Maker::MakeGrant() {
   grant.metadata = Meta();
   grant.size = Size();
   for (uint64_t i = Below(4); i > 0; --i) {
-    switch (Below(3)) {
+    switch (Below(5)) {
       case 0:
         grant.handles.push_back(FdHandle{Below(253), Size(), Size()});
         break;
@@ -278,10 +283,17 @@ GrantReply Maker::MakeGrant() {
             PathHandle{Text(0, 200), Size(), Size(),
                        Coin() ? absl::optional<size_t>(Below(253)) : absl::nullopt});
         break;
+      case 2:
+        grant.handles.push_back(SegmentHandle{Size(), Size(), Size()});
+        break;
+      case 3:
+        grant.handles.push_back(SegmentHandle{Size(), Size(), Size(), Below(253), Size()});
+        break;
       default:
         grant.handles.push_back(UrlDescriptor{Text(0, 200), Size()});
     }
   }
+  for (uint64_t i = Below(3); i > 0; --i) grant.dropped_segments.push_back(Size());
   return grant;
 }
 
@@ -321,6 +333,8 @@ StatsReply Maker::MakeStats() {
 Reply Maker::MakeReply(const Request& asked) {
   if (Below(8) == 0) return MakeError(ErrorTable()[Below(ErrorTable().size())].kind, Text(0, 200));
   switch (asked.op) {
+    case Op::kIndex:
+      return IndexReply{Below(253), Below(253), Size()};
     case Op::kHello:
       return HelloReply{Text(0, 20), 2, {Text(0, 20)}};
     case Op::kAcquire:

@@ -32,6 +32,11 @@ constexpr char kGrant[] =
     R"("state":"SEALED","ttl_seconds":null,"meta":{},"size":4096,)"
     R"("handles":[{"kind":"fd","index":0,"offset":64,"size":4096}]})";
 
+constexpr char kSegmentGrant[] =
+    R"({"lease_id":"00112233445566778899aabbccddeeff","object_id":"a/b","intent":"read",)"
+    R"("state":"SEALED","ttl_seconds":null,"meta":{},"size":4096,)"
+    R"("handles":[{"kind":"segment","segment":123456789012345678,"offset":64,"size":4096}]})";
+
 constexpr char kSealed[] = R"({"status":"sealed","object_id":"a/b","size":4096})";
 
 // A space where JSON allows one: the short cut does not know it, the general reader does.
@@ -55,6 +60,10 @@ TEST(CodecUsualTest, KnowsWhatTheEncodersWrite) {
     ASSERT_TRUE(ReadUsualRequest(line, request)) << line;
     EXPECT_EQ(Encoded(request), std::string(line) + "\n");
   }
+  GrantReply shared;
+  ASSERT_TRUE(ReadUsualGrant(kSegmentGrant, shared));
+  shared.older_names = false;
+  EXPECT_EQ(FormatReply(Reply(std::move(shared))), kSegmentGrant);
   GrantReply grant;
   ASSERT_TRUE(ReadUsualGrant(kGrant, grant));
   grant.older_names = false;
@@ -133,7 +142,7 @@ TEST(CodecUsualTest, AgreesWithTheGeneralReaderOnMutatedLines) {
       ASSERT_TRUE(general.reply.ok()) << told << ": " << general.reply.status();
       ASSERT_EQ(FormatReply(Reply(std::move(sealed))), FormatReply(*general.reply)) << told;
     }
-    const std::string answer = mutate(kGrant);
+    const std::string answer = mutate(i % 2 == 0 ? kGrant : kSegmentGrant);
     GrantReply grant;
     if (ReadUsualGrant(answer, grant)) {
       ++taken;

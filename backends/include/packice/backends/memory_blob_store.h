@@ -56,7 +56,7 @@ struct MemoryBlobStoreOptions {
   // Sealed blobs up to this size (bytes) live together in segments.
   uint64_t segment_threshold = 256 * 1024;
 
-  // How long memory that nobody uses is kept warm.
+  // How long memory that nobody uses is kept warm. Zero: not at all.
   absl::Duration idle_release = absl::Minutes(1);
 
   SegmentPages pages;
