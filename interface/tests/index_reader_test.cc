@@ -63,7 +63,7 @@ TEST_F(IndexReaderTest, WhatWasPutIsReadWithoutAMessage) {
   };
   EXPECT_EQ(RequestBytes(node_, *client_,
                          [&] {
-                           for (int i = 0; i < 100; ++i) read_all();
+                           for (int i = 0; i < 10; ++i) read_all();
                          }),
             0u);
 }

@@ -67,6 +67,8 @@ absl::StatusOr<std::string> Client::GetCopy(absl::string_view id) {
   char small[kOnStack];
   IndexReader::Answer answer = ReadByIndex(*connection_, id, absl::MakeSpan(small));
   if (answer.outcome == IndexReader::Outcome::kRead) return std::string(small, answer.size);
+  // The string is filled with zeros first, which nothing standard avoids yet: 0.1 us of 0.23 for
+  // 8 KB, 1.3 of 3.1 for 64 KB (2 cores of a virtual machine). ReadInto does without.
   std::string bytes;
   for (int i = 0; i < kGrowths && answer.outcome == IndexReader::Outcome::kTooSmall; ++i) {
     bytes.resize(answer.size);
