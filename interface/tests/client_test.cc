@@ -219,6 +219,42 @@ TEST_P(ClientTest, ReadCopiesWithAndWithoutAMapping) {
   }
 }
 
+TEST_P(ClientTest, CopiesAreWhatWasPut) {
+  std::string room(4 << 20, '\0');
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{4096}, size_t{4097}, size_t{3 << 20}}) {
+    const std::string id = absl::StrCat("copied/", size);
+    const std::string bytes = Pattern(size);
+    ASSERT_THAT(client_->Put(id, bytes), IsOk());
+    EXPECT_THAT(client_->ReadInto(id, absl::MakeSpan(room)), IsOkAndHolds(size));
+    EXPECT_TRUE(room.substr(0, size) == bytes) << size;
+    EXPECT_THAT(client_->ReadInto(id, absl::MakeSpan(room).subspan(0, size)), IsOkAndHolds(size));
+    ASSERT_OK_AND_ASSIGN(const std::string copy, client_->GetCopy(id));
+    EXPECT_TRUE(copy == bytes) << size;
+    if (size == 0) continue;
+    const absl::StatusOr<size_t> cut =
+        client_->ReadInto(id, absl::MakeSpan(room).subspan(0, size - 1));
+    EXPECT_THAT(cut, HasKind(ErrorKind::kInvalidArgument));
+    EXPECT_THAT(std::string(cut.status().message()), ::testing::HasSubstr(absl::StrCat(size)));
+  }
+  ASSERT_THAT(client_->Put("parts", "abcdef", {.sizes = {1, 0, 5}}), IsOk());
+  EXPECT_THAT(client_->GetCopy("parts"), IsOkAndHolds("abcdef"));
+  EXPECT_THAT(client_->ReadInto("parts", absl::MakeSpan(room)), IsOkAndHolds(6u));
+  EXPECT_EQ(room.substr(0, 6), "abcdef");
+  ASSERT_OK_AND_ASSIGN(const NodeStats stats, client_->Stats());
+  EXPECT_EQ(stats.peer.read_leases, 0u);
+}
+
+TEST_P(ClientTest, CopiesFailAsGetDoes) {
+  std::string room(10, '\0');
+  EXPECT_THAT(client_->GetCopy("none"), HasKind(ErrorKind::kNotFound));
+  EXPECT_THAT(client_->ReadInto("none", absl::MakeSpan(room)), HasKind(ErrorKind::kNotFound));
+  EXPECT_THAT(client_->GetCopy(""), HasKind(ErrorKind::kInvalidArgument));
+  EXPECT_THAT(client_->ReadInto(std::string(256, 'x'), absl::MakeSpan(room)),
+              HasKind(ErrorKind::kInvalidArgument));
+  ASSERT_OK_AND_ASSIGN(const Writer writer, client_->Create("open"));
+  EXPECT_THAT(client_->GetCopy("open"), HasKind(ErrorKind::kNotSealed));
+}
+
 TEST_P(ClientTest, ManyThreadsLookAtOneReader) {
   const std::string bytes = Pattern(100000);
   ASSERT_THAT(client_->Put("shared", bytes), IsOk());

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "node.h"
+#include "read_node.h"
 
 namespace packice {
 namespace {
@@ -43,6 +44,35 @@ TEST(ForkTest, SocketClientWorksInTheChildAndLeavesTheParentsLeases) {
   EXPECT_EQ(leases, 1u);
   EXPECT_THAT(writer->Write("parent"), IsOk());
   EXPECT_THAT(writer->Seal(), IsOk());
+}
+
+TEST(ForkTest, ChildReadsWithoutMessagesForItself) {
+  ReadNode node;
+  std::unique_ptr<Client> client = node.Connect();
+  ASSERT_THAT(client->Put("a", "1"), IsOk());
+  for (int i = 0; i < 10; ++i) ASSERT_THAT(client->GetCopy("a"), IsOkAndHolds("1"));
+  const auto opened = [&] { return node.Metric("packice_operations_total{op=\"index\""); };
+  const uint64_t before = opened();
+  EXPECT_TRUE(InForkedChild([&] {
+    for (int i = 0; i < 10; ++i) {
+      if (*client->GetCopy("a") != "1") return false;
+    }
+    const bool deleted = client->Delete("a").ok() && client->Put("a", "2").ok();
+    const bool sees = *client->GetCopy("a") == "2";
+    // A client that read nothing here.
+    std::unique_ptr<Client> other = node.Connect();
+    client.reset();
+    return deleted && sees && *other->GetCopy("a") == "2";
+  }));
+  EXPECT_EQ(opened(), before + 2) << "one for each client that read in the child";
+  for (int i = 0; i < 10; ++i) EXPECT_THAT(client->GetCopy("a"), IsOkAndHolds("2"));
+  EXPECT_EQ(opened(), before + 2) << "the parent has its own";
+  // A child that only drops it.
+  EXPECT_TRUE(InForkedChild([&] {
+    client.reset();
+    return true;
+  }));
+  EXPECT_THAT(client->GetCopy("a"), IsOkAndHolds("2"));
 }
 
 TEST(ForkTest, NodeInTheParentsProcessIsUnavailableToTheChild) {

@@ -214,6 +214,15 @@ class Client {
   std::vector<absl::StatusOr<Reader>> GetMany(absl::Span<const std::string> ids,
                                               const GetOptions& options = {});
 
+  // Copies an object, all blobs one after another, to the front of `out`; answers its size. Of a
+  // memory node behind a Unix socket a small object comes out of memory that both share, without a
+  // message, once this client has read another one that lies near; everything else by a Get, and
+  // nobody sees the difference. `invalid_argument`, which says the size, when `out` is too small;
+  // `out` may hold anything after a failure. Otherwise as Get.
+  absl::StatusOr<size_t> ReadInto(absl::string_view id, absl::Span<char> out);
+  // The same into a string. Where the size is known, ReadInto is faster.
+  absl::StatusOr<std::string> GetCopy(absl::string_view id);
+
   // The object, created by `fill` if it is not there; what `fill` leaves unsealed is sealed after
   // it. Of many callers, on any client of the node, one fills and the others wait, at most
   // `options.wait` (`timeout`). When a filler fails, its caller gets the error and another one

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,6 +12,8 @@
 #include "packice/client.h"
 #include "packice/core/peer.h"
 #include "packice/transport/protocol.h"
+#include "packice/transport/uds_peer.h"
+#include "sdk/index_reader.h"
 #include "sdk/quota.h"
 
 namespace packice::sdk {
@@ -32,8 +35,12 @@ class Connection {
     ExtensionCall extension = [remote = peer.get()](ExtensionRequest request, ExtensionDone done) {
       remote->Extension(std::move(request), std::move(done));
     };
-    return std::shared_ptr<Connection>(new Connection(
+    std::unique_ptr<IndexReader> index;
+    if constexpr (std::is_same_v<Remote, UdsPeer>) index = std::make_unique<IndexReader>(*peer);
+    auto connection = std::shared_ptr<Connection>(new Connection(
         std::move(peer), std::move(node_stats), std::move(events), std::move(extension), options));
+    connection->index_ = std::move(index);
+    return connection;
   }
   static std::shared_ptr<Connection> InProcess(std::shared_ptr<Peer> peer,
                                                const ConnectOptions& options);
@@ -52,6 +59,8 @@ class Connection {
   // The node is another process. Blobs then are descriptors of this process, which count against
   // descriptors() and can be closed once they are mapped. Otherwise they belong to the peer.
   bool is_remote() const { return node_stats_ != nullptr; }
+  // For reading without messages; null where the node cannot be read so.
+  IndexReader* index() { return index_.get(); }
   Quota& descriptors() { return descriptors_; }
   Quota& mappings() { return mappings_; }
 
@@ -67,6 +76,7 @@ class Connection {
              ExtensionCall extension, const ConnectOptions& options);
 
   std::unique_ptr<Peer> peer_;
+  std::unique_ptr<IndexReader> index_;  // of the peer, which it goes before
   // Null where the node is in this process.
   const NodeStatsCall node_stats_;
   const EventsCall events_;

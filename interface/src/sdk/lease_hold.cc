@@ -46,6 +46,7 @@ absl::StatusOr<Quota::Share> TakeDescriptor(Connection& connection) {
 absl::StatusOr<Granted> Accept(const std::shared_ptr<Connection>& connection,
                                Quota::Share descriptors, absl::StatusOr<Grant> grant) {
   if (!grant.ok()) return grant.status();
+  if (connection->index() != nullptr) connection->index()->Granted();
   Granted granted{LeaseHold(connection, grant->lease.id), std::move(grant->object),
                   std::move(descriptors)};
   const size_t blobs = granted.object->blobs().size();

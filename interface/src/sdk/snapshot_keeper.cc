@@ -1,0 +1,84 @@
+#include "sdk/snapshot_keeper.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace packice::sdk {
+
+SnapshotKeeper::SnapshotKeeper() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+SnapshotKeeper::~SnapshotKeeper() {
+  std::thread watcher;
+  {
+    MutexLock lock(mutex_);
+    ended_ = true;
+    watcher = std::move(watcher_);
+  }
+  Wake();
+  if (watcher.joinable()) watcher.join();
+  delete current_.load(std::memory_order_relaxed);
+}
+
+void SnapshotKeeper::Replace(std::unique_ptr<IndexSnapshot> next) {
+  if (!wake_) return;
+  {
+    MutexLock lock(mutex_);
+    if (next == nullptr && current_.load(std::memory_order_relaxed) == nullptr) return;
+    Exchange(std::move(next));
+    if (!watcher_.joinable()) watcher_ = std::thread([this] { Watch(); });
+  }
+  Wake();
+}
+
+void SnapshotKeeper::Exchange(std::unique_ptr<IndexSnapshot> next) {
+  std::unique_ptr<IndexSnapshot> old(current_.exchange(next.release(), std::memory_order_seq_cst));
+  if (old != nullptr) replaced_.push_back(std::move(old));
+}
+
+void SnapshotKeeper::Abandon() {
+  // Its own copy of the descriptor; that of the connection was closed at the fork.
+  wake_.Reset();
+  if (IndexSnapshot* snapshot = current_.load(std::memory_order_relaxed)) snapshot->Abandon();
+}
+
+void SnapshotKeeper::Wake() {
+  const uint64_t one = 1;
+  (void)!write(wake_.get(), &one, sizeof(one));
+}
+
+void SnapshotKeeper::Watch() {
+  std::vector<std::unique_ptr<IndexSnapshot>> replaced;
+  std::shared_ptr<const UniqueFd> connection;
+  while (Next(replaced, connection)) {
+    if (!replaced.empty()) {
+      readers_.AwaitReaders();
+      replaced.clear();
+    }
+    pollfd polled[2] = {{wake_.get(), POLLIN, 0},
+                        {connection != nullptr ? connection->get() : -1, POLLRDHUP, 0}};
+    poll(polled, 2, -1);
+    uint64_t count = 0;
+    if (polled[0].revents != 0) (void)!read(wake_.get(), &count, sizeof(count));
+    if (polled[1].revents != 0) HungUp(connection);
+  }
+}
+
+bool SnapshotKeeper::Next(std::vector<std::unique_ptr<IndexSnapshot>>& replaced,
+                          std::shared_ptr<const UniqueFd>& connection) {
+  MutexLock lock(mutex_);
+  replaced.swap(replaced_);
+  const IndexSnapshot* const current = current_.load(std::memory_order_relaxed);
+  connection = current != nullptr ? current->connection() : nullptr;
+  return !ended_;
+}
+
+void SnapshotKeeper::HungUp(const std::shared_ptr<const UniqueFd>& connection) {
+  MutexLock lock(mutex_);
+  const IndexSnapshot* const current = current_.load(std::memory_order_relaxed);
+  if (current != nullptr && current->connection() == connection) Exchange(nullptr);
+}
+
+}  // namespace packice::sdk
