@@ -25,7 +25,8 @@ std::string MakeTemporaryDirectory() {
 
 class UdsPeerUnderTest final : public PeerUnderTest {
  public:
-  UdsPeerUnderTest(const PeerOptions& options, bool on_disk, size_t pieces_from = SIZE_MAX)
+  UdsPeerUnderTest(const PeerOptions& options, bool on_disk, size_t pieces_from = SIZE_MAX,
+                   absl::Duration polls = absl::ZeroDuration())
       : directory_(MakeTemporaryDirectory()) {
     if (on_disk) {
       FileSystemPeerOptions file_system;
@@ -52,10 +53,12 @@ class UdsPeerUnderTest final : public PeerUnderTest {
     }
     UdsServerOptions server;
     server.path = directory_ + "/socket";
+    server.busy_poll = polls;
     server_ = *UdsServer::Start(*node_, server);
     UdsPeerOptions client;
     client.path = server.path;
     client.pieces_from = pieces_from;
+    client.spin = polls;
     peer_ = *UdsPeer::Connect(client);
   }
   ~UdsPeerUnderTest() override {
@@ -101,6 +104,17 @@ PeerParam UdsPieces() {
   return param;
 }
 
+// Both ends keep their cores busy for a moment before they sleep.
+PeerParam UdsPolls() {
+  PeerParam param = Uds();
+  param.name = "UdsPolls";
+  param.make = [](const PeerOptions& options) {
+    return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false, SIZE_MAX,
+                                              /*polls=*/absl::Microseconds(100));
+  };
+  return param;
+}
+
 PeerParam UdsDisk() {
   PeerParam param;
   param.name = "UdsDisk";
@@ -112,7 +126,8 @@ PeerParam UdsDisk() {
   return param;
 }
 
-INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance, testing::Values(Uds(), UdsPieces(), UdsDisk()),
+INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance,
+                         testing::Values(Uds(), UdsPieces(), UdsPolls(), UdsDisk()),
                          PeerParam::NameOf);
 INSTANTIATE_TEST_SUITE_P(Uds, PeerRelocateConformance, testing::Values(Uds(), UdsDisk()),
                          PeerParam::NameOf);
