@@ -26,7 +26,7 @@ std::string MakeTemporaryDirectory() {
 class UdsPeerUnderTest final : public PeerUnderTest {
  public:
   UdsPeerUnderTest(const PeerOptions& options, bool on_disk, size_t pieces_from = SIZE_MAX,
-                   MemoryBlobStoreOptions memory = {})
+                   absl::Duration polls = absl::ZeroDuration(), MemoryBlobStoreOptions memory = {})
       : directory_(MakeTemporaryDirectory()) {
     if (on_disk) {
       FileSystemPeerOptions file_system;
@@ -53,10 +53,12 @@ class UdsPeerUnderTest final : public PeerUnderTest {
     }
     UdsServerOptions server;
     server.path = directory_ + "/socket";
+    server.busy_poll = polls;
     server_ = *UdsServer::Start(*node_, server);
     UdsPeerOptions client;
     client.path = server.path;
     client.pieces_from = pieces_from;
+    client.spin = polls;
     peer_ = *UdsPeer::Connect(client);
   }
   ~UdsPeerUnderTest() override {
@@ -109,7 +111,19 @@ PeerParam UdsApart() {
   param.make = [](const PeerOptions& options) {
     MemoryBlobStoreOptions memory;
     memory.segment_threshold = 0;
-    return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false, SIZE_MAX, memory);
+    return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false, SIZE_MAX,
+                                              /*polls=*/absl::ZeroDuration(), memory);
+  };
+  return param;
+}
+
+// Both ends keep their cores busy for a moment before they sleep.
+PeerParam UdsPolls() {
+  PeerParam param = Uds();
+  param.name = "UdsPolls";
+  param.make = [](const PeerOptions& options) {
+    return std::make_unique<UdsPeerUnderTest>(options, /*on_disk=*/false, SIZE_MAX,
+                                              /*polls=*/absl::Microseconds(100));
   };
   return param;
 }
@@ -125,11 +139,13 @@ PeerParam UdsDisk() {
   return param;
 }
 
-const auto kPeers = testing::Values(Uds(), UdsPieces(), UdsApart(), UdsDisk());
+const auto kPeers = testing::Values(Uds(), UdsPieces(), UdsApart(), UdsPolls(), UdsDisk());
 INSTANTIATE_TEST_SUITE_P(Uds, PeerConformance, kPeers, PeerParam::NameOf);
 INSTANTIATE_TEST_SUITE_P(Uds, PeerRelocateConformance,
                          testing::Values(Uds(), UdsApart(), UdsDisk()), PeerParam::NameOf);
-INSTANTIATE_TEST_SUITE_P(Uds, PeerEvictionConformance, kPeers, PeerParam::NameOf);
+INSTANTIATE_TEST_SUITE_P(Uds, PeerEvictionConformance,
+                         testing::Values(Uds(), UdsPieces(), UdsApart(), UdsDisk()),
+                         PeerParam::NameOf);
 
 }  // namespace
 }  // namespace packice

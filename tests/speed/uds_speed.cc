@@ -2,7 +2,8 @@
 // run: prints a table of medians and 99th percentiles in microseconds, and the ratio of the
 // medians.
 //
-//   uds_speed [one-core|two-cores] [ROUNDS] [ONLY]     ONLY: part of a line's name
+//   uds_speed [one-core|two-cores] [ROUNDS] [ONLY] [NODE-US] [CLIENT-US]
+//     ONLY: part of a line's name; the numbers: how long the node polls, and the client spins
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -37,7 +38,8 @@ namespace {
 // A real node in a process of its own.
 class ForkedNode {
  public:
-  ForkedNode(int cpu, const std::string& directory) : path_(directory + "/socket") {
+  ForkedNode(int cpu, const std::string& directory, absl::Duration busy_poll)
+      : path_(directory + "/socket") {
     int ready[2];
     if (pipe(ready) != 0) abort();
     child_ = fork();
@@ -48,6 +50,7 @@ class ForkedNode {
       UdsServerOptions options;
       options.path = path_;
       options.threads = 1;
+      options.busy_poll = busy_poll;
       auto server = UdsServer::Start(*peer, options);
       if (!server.ok() || write(ready[1], "x", 1) != 1) abort();
       pause();
@@ -169,6 +172,23 @@ std::string SizeName(uint64_t size) {
   return absl::StrCat(size >> 10, " KiB");
 }
 
+// Without a mapping: messages alone.
+void CompareLeases(Peer& peer, BareNode& bare, int rounds) {
+  Put(peer, "lease", "x");
+  Compare(
+      "acquire and release",
+      [&] {
+        const Grant grant = Check(blocking::Acquire(peer, Request(Access::kRead, "lease")));
+        peer.Release({grant.lease.id, {}, {}}, nullptr);
+      },
+      [&] {
+        bare.Get();
+        bare.Notify();
+      },
+      rounds, 200);
+  Delete(peer, "lease");
+}
+
 void CompareGets(Peer& peer, BareNode& bare, int rounds) {
   for (const uint64_t size : {uint64_t{4} << 10, uint64_t{1} << 20, uint64_t{1} << 30}) {
     const std::string id = absl::StrCat("get/", size);
@@ -270,22 +290,26 @@ int Main(int argc, char** argv) {
   const bool two_cores = argc > 1 && std::strcmp(argv[1], "two-cores") == 0;
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 15;
   if (argc > 3) g_only = argv[3];
+  const absl::Duration busy_poll = absl::Microseconds(argc > 4 ? std::atoi(argv[4]) : 0);
+  const absl::Duration spin = absl::Microseconds(argc > 5 ? std::atoi(argv[5]) : 0);
   std::string directory =
       (std::filesystem::temp_directory_path() / "packice-speed-XXXXXX").string();
   if (mkdtemp(directory.data()) == nullptr) abort();
   {
     const int node_cpu = two_cores ? 1 : 0;
-    ForkedNode node(node_cpu, directory);
+    ForkedNode node(node_cpu, directory, busy_poll);
     BareNode bare(node_cpu);
     PinTo(0);
     UdsPeerOptions options;
     options.path = node.path();
+    options.spin = spin;
     auto peer = Check(UdsPeer::Connect(options));
     std::printf("%s, microseconds\n",
                 two_cores ? "client and node on two cores" : "client and node on one core");
     std::printf("%-32s %10s %10s %10s %10s %8s\n", "", "packice", "p99", "bare", "p99", "ratio");
     Compare(
         "round trip", [&] { Check(blocking::Stats(*peer)); }, [&] { bare.Ping(); }, rounds, 200);
+    CompareLeases(*peer, bare, rounds);
     CompareGets(*peer, bare, rounds);
     ComparePuts(*peer, bare, rounds);
     MeasureBatches(*peer);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cpu_pause.h"
 #include "packice/core/error.h"
 #include "packice/transport/codec.h"
 #include "unix_socket.h"
@@ -58,10 +59,11 @@ Request ReleaseOf(const LeaseRequest& lease) {
 
 }  // namespace
 
-UdsChannel::UdsChannel(UniqueFd socket, absl::Duration call_timeout)
+UdsChannel::UdsChannel(UniqueFd socket, absl::Duration call_timeout, absl::Duration spin)
     : socket_(std::make_shared<const UniqueFd>(std::move(socket))),
       segments_(std::make_unique<SegmentViews>(socket_)),
-      call_timeout_(call_timeout) {
+      call_timeout_(call_timeout),
+      spin_(spin) {
   const timeval tick = absl::ToTimeval(kTick);
   setsockopt(socket_->get(), SOL_SOCKET, SO_RCVTIMEO, &tick, sizeof(tick));
 }
@@ -230,6 +232,8 @@ void UdsChannel::Await(absl::FunctionRef<void()> calls, Latch& done) {
     ++awaiting_;
   }
   calls();
+  const Instant spin_until =
+      spin_ > absl::ZeroDuration() ? Clock::System().Now() + spin_ : absl::ZeroDuration();
   while (!done.IsSet()) {
     {
       MutexLock lock(mutex_);
@@ -241,7 +245,7 @@ void UdsChannel::Await(absl::FunctionRef<void()> calls, Latch& done) {
       if (broken()) break;
       reading_ = true;
     }
-    ReadOnce(0);
+    ReadOnce(0, spin_until);
   }
   MutexLock lock(mutex_);
   if (--awaiting_ == 0 && wanted_ > 0) NeedReader();
@@ -265,9 +269,9 @@ void UdsChannel::StopReading() {
   changed_.NotifyAll();
 }
 
-void UdsChannel::ReadOnce(int flags) {
+void UdsChannel::ReadOnce(int flags, Instant spin_until) {
   std::vector<Ready> ready;
-  absl::Status failure = Receive(flags, ready);
+  absl::Status failure = Receive(flags, ready, spin_until);
   for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.attached);
   if (!failure.ok()) Break(std::move(failure));
   StopReading();
@@ -280,10 +284,23 @@ void UdsChannel::Deliver(std::vector<Ready> ready) {
   changed_.NotifyAll();
 }
 
-absl::Status UdsChannel::Receive(int flags, std::vector<Ready>& ready) {
+absl::Status UdsChannel::Receive(int flags, std::vector<Ready>& ready, Instant spin_until) {
   std::vector<UniqueFd> descriptors;
-  const ssize_t n =
-      ReceiveWithDescriptors(socket_->get(), input_.Room(kReadBytes), descriptors, flags);
+  const auto receive = [&](int with) {
+    return ReceiveWithDescriptors(socket_->get(), input_.Room(kReadBytes), descriptors, with);
+  };
+  ssize_t n = -EAGAIN;
+  if (spin_until > absl::ZeroDuration()) {
+    // The clock, and what it waits for, are looked at as often as by one that sleeps.
+    const Instant start = Clock::System().Now();
+    const Instant until = std::min(spin_until, start + kTick);
+    for (Instant now = start; n == -EAGAIN && now < until; now = Clock::System().Now()) {
+      n = receive(MSG_DONTWAIT);
+      if (n == -EAGAIN) CpuPause();
+    }
+    if (n == -EAGAIN && until < spin_until) return CheckDeadlines();
+  }
+  if (n == -EAGAIN) n = receive(flags);
   input_.Filled(static_cast<size_t>(std::max<ssize_t>(n, 0)));
   std::move(descriptors.begin(), descriptors.end(), std::back_inserter(received_));
   if (n > 0) return TakeLines(ready);

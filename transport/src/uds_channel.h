@@ -51,7 +51,9 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
     absl::InlinedVector<absl::string_view, 1> payload = {};
   };
 
-  UdsChannel(UniqueFd socket, absl::Duration call_timeout);
+  // A thread in Await looks for its answer for `spin` before it sleeps.
+  UdsChannel(UniqueFd socket, absl::Duration call_timeout,
+             absl::Duration spin = absl::ZeroDuration());
   // Every Call that is still unanswered ends in `unavailable`.
   ~UdsChannel();
 
@@ -102,9 +104,11 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
 
   bool BecomeReader();
   void StopReading();
-  // These two only by the reader. The first runs the callbacks, too.
-  void ReadOnce(int flags);
-  absl::Status Receive(int flags, std::vector<Ready>& ready);
+  // These two only by the reader. The first runs the callbacks, too. Until the instant given it
+  // does not sleep.
+  void ReadOnce(int flags, Instant spin_until = absl::ZeroDuration());
+  absl::Status Receive(int flags, std::vector<Ready>& ready,
+                       Instant spin_until = absl::ZeroDuration());
   void Deliver(std::vector<Ready> ready);
   absl::Status TakeLines(std::vector<Ready>& ready);
   absl::Status TakeLine(absl::string_view line, std::vector<Ready>& ready)
@@ -119,6 +123,7 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   const std::shared_ptr<const UniqueFd> socket_;
   const std::unique_ptr<SegmentViews> segments_;
   const absl::Duration call_timeout_;
+  const absl::Duration spin_;
   std::atomic<bool> broken_{false};
 
   // Held from queueing a request to its last byte. Before mutex_.

@@ -58,12 +58,13 @@ struct UdsConnection::Pending {
 };
 
 UdsConnection::UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics& metrics,
-                             absl::Duration send_timeout,
+                             absl::Duration send_timeout, uint64_t& requests,
                              std::function<void(UdsConnection*)> closed)
     : socket_(std::move(socket)),
       dispatcher_(dispatcher),
       metrics_(metrics),
       send_timeout_(send_timeout),
+      requests_(requests),
       closed_(std::move(closed)),
       wake_(socket_.get_executor()),
       collect_(socket_.get_executor()),
@@ -145,6 +146,7 @@ asio::awaitable<void> UdsConnection::ServeLines() {
         asio::buffer(room.data(), room.size()), asio::redirect_error(asio::use_awaitable, error));
     input_.Filled(n);
     metrics_.CountReceived(Transport::kUds, n);
+    ++requests_;
     if (error) co_return;
   }
 }
@@ -213,6 +215,7 @@ void UdsConnection::EndAfter(Pending& pending, absl::Duration wait) {
 }
 
 void UdsConnection::Finished(const std::shared_ptr<Pending>& pending) {
+  ++requests_;
   pending->patience.reset();
   waiting_.erase(pending);
   if (draining_ && absl::holds_alternative<absl::Status>(pending->answer.reply)) {

@@ -27,8 +27,11 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
  public:
   using Socket = boost::asio::local::stream_protocol::socket;
 
+  // Counts in `requests`, which its thread owns and which outlives it, what comes from the client
+  // and what is answered late.
   UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics& metrics,
-                absl::Duration send_timeout, std::function<void(UdsConnection*)> closed);
+                absl::Duration send_timeout, uint64_t& requests,
+                std::function<void(UdsConnection*)> closed);
   ~UdsConnection();
 
   // Serves until the client is gone or Drain or Close is called.
@@ -76,6 +79,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   Dispatcher& dispatcher_;
   NodeMetrics& metrics_;
   const absl::Duration send_timeout_;
+  uint64_t& requests_;
   const std::function<void(UdsConnection*)> closed_;
   Caller caller_;
 

@@ -57,7 +57,8 @@ class UdsPeer::Impl {
       return MakeError(ErrorKind::kPermissionDenied,
                        absl::StrCat(options_.path, " is served by another user (uid ", *uid, ")"));
     }
-    auto channel = std::make_shared<UdsChannel>(*std::move(socket), options_.call_timeout);
+    auto channel =
+        std::make_shared<UdsChannel>(*std::move(socket), options_.call_timeout, options_.spin);
     absl::StatusOr<HelloReply> hello = Greet(*channel);
     if (!hello.ok()) return hello.status();
     if (hello->protocol != kProtocolVersion) {

@@ -51,7 +51,7 @@ class UdsServer::Impl {
         log_(options_.log),
         dispatcher_(peer, options_.version, *metrics_, options_.events, options_.extension,
                     options_.reads),
-        workers_(options_.threads) {}
+        workers_(options_.threads, options_.busy_poll) {}
 
   ~Impl() {
     StopAccepting();
@@ -137,7 +137,7 @@ class UdsServer::Impl {
     }
     metrics_->Opened(Transport::kUds);
     workers_.Add(worker, std::make_shared<UdsConnection>(std::move(socket), dispatcher_, *metrics_,
-                                                         options_.send_timeout,
+                                                         options_.send_timeout, worker.requests,
                                                          [this, &worker](UdsConnection* closed) {
                                                            metrics_->Closed(Transport::kUds);
                                                            workers_.Remove(worker, closed);

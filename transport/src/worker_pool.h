@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "cpu_pause.h"
 #include "packice/core/clock.h"
 #include "packice/core/latch.h"
 #include "packice/core/mutex.h"
@@ -34,12 +35,16 @@ class WorkerPool {
     boost::asio::io_context context{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work =
         boost::asio::make_work_guard(context);
-    std::set<std::shared_ptr<Connection>> connections;  // touched on the worker's thread
+    // These two are touched on the worker's thread.
+    std::set<std::shared_ptr<Connection>> connections;
+    uint64_t requests = 0;  // come and answered late; what else happens is no reason to poll
     std::atomic<size_t> load{0};
     std::thread thread;
   };
 
-  explicit WorkerPool(size_t threads) {
+  // A thread goes on polling for `busy_poll` after its last request, before it sleeps.
+  explicit WorkerPool(size_t threads, absl::Duration busy_poll = absl::ZeroDuration())
+      : busy_poll_(busy_poll) {
     for (size_t i = 0; i < std::max<size_t>(1, threads); ++i) {
       workers_.push_back(std::make_unique<Worker>());
     }
@@ -49,9 +54,13 @@ class WorkerPool {
 
   void Run() {
     for (auto& worker : workers_) {
-      worker->thread = std::thread([&context = worker->context] {
+      worker->thread = std::thread([this, worker = worker.get()] {
         BlockSigpipe();
-        context.run();
+        if (busy_poll_ > absl::ZeroDuration()) {
+          RunPolling(*worker);
+        } else {
+          worker->context.run();
+        }
       });
     }
   }
@@ -122,6 +131,24 @@ class WorkerPool {
   }
 
  private:
+  void RunPolling(Worker& worker) {
+    uint64_t seen = 0;
+    Instant until = absl::ZeroDuration();
+    while (worker.context.run_one() > 0) {
+      do {
+        worker.context.poll();
+        const Instant now = Clock::System().Now();
+        if (worker.requests != seen) {
+          seen = worker.requests;
+          until = now + busy_poll_;
+        }
+        if (now >= until) break;
+        CpuPause();
+      } while (!worker.context.stopped());
+    }
+  }
+
+  const absl::Duration busy_poll_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<uint64_t> size_{0};
   Mutex mutex_;

@@ -193,6 +193,9 @@ Examples:
   AddSeconds(*command, "--duration", args->duration, false, "Of each measurement [3]");
   AddSeconds(*command, "--warmup", args->warmup, true, "Before each measurement [0.5]");
   command->add_flag("--copy", args->copy, "A get also copies all bytes out of the object");
+  AddMicroseconds(*command, "--spin", args->target.spin,
+                  "Of a Unix socket: how long a client keeps its core busy looking for an answer, "
+                  "before it sleeps [0]");
   AddTarget(*command, args->target);
   AddJson(*command, args->json);
 }

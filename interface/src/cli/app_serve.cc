@@ -62,6 +62,9 @@ void AddNodeFlags(CLI::App& app, ServeArgs& args) {
   app.add_option("--threads", args.threads, "Threads of each transport that serve connections")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  AddMicroseconds(app, "--busy-poll", args.busy_poll,
+                  "uds: how long a thread that has served a request keeps its core busy looking "
+                  "for the next one, before it sleeps [0]");
   app.add_option("--max-connections", args.max_connections,
                  "Of each transport; further ones are refused")
       ->check(CLI::Range(1, 1000000))

@@ -35,6 +35,7 @@ struct ServeArgs {
   std::string tls_cert;
   std::string tls_key;
   uint64_t threads = 2;
+  absl::Duration busy_poll = absl::ZeroDuration();  // of the Unix socket's threads
   uint64_t max_connections = 8192;
   uint64_t max_in_flight = 4096;          // HTTP requests
   uint64_t max_header_bytes = 16384;      // of an HTTP request

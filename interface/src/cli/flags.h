@@ -85,4 +85,18 @@ CLI::Option* AddSeconds(CLI::App& app, const std::string& name, Duration& durati
       ->type_name("SECONDS");
 }
 
+// For polling: a second of it is much.
+inline CLI::Option* AddMicroseconds(CLI::App& app, const std::string& name,
+                                    absl::Duration& duration, const std::string& what) {
+  return app
+      .add_option_function<uint64_t>(
+          name,
+          [&duration](uint64_t microseconds) {
+            duration = absl::Microseconds(static_cast<int64_t>(microseconds));
+          },
+          what)
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1000000}))
+      ->type_name("MICROSECONDS");
+}
+
 }  // namespace packice::cli

@@ -69,6 +69,7 @@ absl::Status Node::ListenOnSocket(const ServeArgs& args) {
   UdsServerOptions options;
   options.path = args.socket;
   options.threads = args.threads;
+  options.busy_poll = args.busy_poll;
   options.max_connections = args.max_connections;
   options.version = PACKICE_VERSION;
   options.metrics = metrics_;

@@ -18,6 +18,7 @@ std::string DefaultSocket() {
 absl::StatusOr<std::unique_ptr<Client>> Dial(const Target& target) {
   ConnectOptions options;
   options.ca_file = target.ca_file;
+  options.spin = target.spin;
   if (!target.token_file.empty()) {
     absl::StatusOr<std::string> token = ReadToken(target.token_file);
     if (!token.ok()) return token.status();

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "absl/time/time.h"
+
 namespace packice::cli {
 
 struct Target {
@@ -11,6 +13,7 @@ struct Target {
   // PACKICE_TOKEN, if any, and the system's certificates.
   std::string token_file;
   std::string ca_file;
+  absl::Duration spin = absl::ZeroDuration();  // ConnectOptions::spin
 };
 
 // Which tracker a command talks to, or is.

@@ -23,8 +23,11 @@ bool IsNodeAddress(absl::string_view address) {
 absl::StatusOr<NodePeer> ConnectToNode(absl::string_view address, const ConnectOptions& options) {
   if (!IsUrl(address)) {
     absl::ConsumePrefix(&address, "unix:");
-    absl::StatusOr<std::unique_ptr<UdsPeer>> peer =
-        UdsPeer::Connect({.path = std::string(address), .call_timeout = options.call_timeout});
+    UdsPeerOptions uds;
+    uds.path = std::string(address);
+    uds.call_timeout = options.call_timeout;
+    uds.spin = options.spin;
+    absl::StatusOr<std::unique_ptr<UdsPeer>> peer = UdsPeer::Connect(std::move(uds));
     if (!peer.ok()) return peer.status();
     return NodePeer(*std::move(peer));
   }

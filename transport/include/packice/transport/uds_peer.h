@@ -26,6 +26,10 @@ struct UdsPeerOptions {
   // How long an answer may take beyond the request's own wait, before the call fails with
   // `timeout`.
   absl::Duration call_timeout = absl::Seconds(60);
+  // How long a thread that reads an answer for its caller looks for it again and again before it
+  // sleeps. Of several threads that share the connection only the one that reads does so; those
+  // it reads for sleep.
+  absl::Duration spin = absl::ZeroDuration();
   // From how many bytes on Put has the node write, out of memory that both share, what the client
   // fills piece by piece. By default the client writes all of it by itself, because the bytes are
   // then copied once; a node that keeps memory warm for what is written by itself is worth two.

@@ -36,6 +36,10 @@ struct UdsServerOptions {
   // What lets clients read without messages; outlives the server. Null: they cannot.
   SharedReads* reads = nullptr;
   size_t threads = 2;
+  // How long a thread that has served a request keeps a core busy looking for the next one, before
+  // it sleeps. A sleeping thread is late by what it takes the system to wake a core; one that
+  // polls takes all that nobody else wants of its core.
+  absl::Duration busy_poll = absl::ZeroDuration();
   // Further connections get `capacity` and are closed.
   size_t max_connections = 8192;
   // A connection whose client does not read its answers is closed after this long; it is not read
