@@ -26,20 +26,19 @@ redisReply* Check(void* reply, int type) {
 
 }  // namespace
 
-RedisNode::RedisNode(int cpu, const std::string& directory) {
-  const std::string socket = directory + "/redis";
+RedisNode::RedisNode(int cpu, const std::string& directory) : socket_(directory + "/redis") {
   child_ = fork();
   if (child_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     PinTo(cpu);
-    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket.c_str(), "--save",
+    execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", socket_.c_str(), "--save",
            "", "--appendonly", "no", "--dir", directory.c_str(), "--loglevel", "warning",
            "--logfile", "/dev/null", nullptr);
     std::perror("redis-server");
     _exit(127);
   }
   for (int i = 0; i < kStartTries; ++i) {
-    context_ = redisConnectUnix(socket.c_str());
+    context_ = redisConnectUnix(socket_.c_str());
     if (context_ != nullptr && context_->err == 0) return;
     if (context_ != nullptr) redisFree(context_);
     poll(nullptr, 0, kTryPauseMs);

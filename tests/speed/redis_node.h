@@ -18,12 +18,16 @@ class RedisNode {
   RedisNode(int cpu, const std::string& directory);
   ~RedisNode();
 
+  // Where further clients connect.
+  const std::string& socket() const { return socket_; }
+
   void Set(const std::string& key, absl::string_view value);
   // The length of the value, which has been copied into this process by then.
   size_t Get(const std::string& key);
   void Delete(const std::string& key);
 
  private:
+  const std::string socket_;
   pid_t child_ = -1;
   redisContext* context_ = nullptr;
 };
