@@ -14,7 +14,7 @@ using testing::ElementsAre;
 
 class MemoryPeerUnderTest final : public PeerUnderTest {
  public:
-  MemoryPeerUnderTest(const PeerOptions& options, MemoryBlobStoreOptions memory) {
+  explicit MemoryPeerUnderTest(const PeerOptions& options, MemoryBlobStoreOptions memory = {}) {
     LocalPeerOptions local;
     local.capacity = options.capacity;
     local.eviction.kind = EvictionKind::kLru;

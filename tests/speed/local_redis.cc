@@ -63,6 +63,14 @@ class Crowd {
       }
     });
   }
+  double ReadRate() {
+    return Rate([](Member& member, absl::Span<const std::string> ids) {
+      char out[kSize];
+      for (const std::string& id : ids) {
+        if (ReadObject(*member.packice, id, absl::MakeSpan(out)) != kSize) std::abort();
+      }
+    });
+  }
   double RedisSetRate() {
     return Rate([this](Member& member, absl::Span<const std::string> ids) {
       member.redis->Set(ids, bytes_);
@@ -128,6 +136,12 @@ void Measure(const LocalSetup& setup, Crowd& crowd, const std::string& who) {
   lease.beside = [&] { return crowd.RedisGetRate(); };
   lease.target = "2x";
   setup.table.Rate(lease);
+
+  SpeedTable::RateLine read = lease;
+  read.name = absl::StrCat("redis: read 1 KiB, ", who);
+  read.ours = [&] { return crowd.ReadRate(); };
+  read.target = "100x";
+  setup.table.Rate(read);
   crowd.Clear();
 }
 

@@ -47,6 +47,10 @@ void DeleteAll(Client& client, absl::Span<const std::string> ids);
 void MeasurePuts(const LocalSetup& setup);
 // A lease, a look at the bytes and the lease's end, beside a bare round trip.
 void MeasureLeases(const LocalSetup& setup);
+// Reads without a message: beside a hash map in this process, and by several processes.
+void MeasureReads(const LocalSetup& setup);
+// The bytes that were read.
+size_t ReadObject(Client& client, absl::string_view id, absl::Span<char> out);
 // Objects of 1 KiB, one client and 16 clients that ask for 16 at a time.
 void MeasureBesideRedis(const LocalSetup& setup);
 // Puts `objects` of 1 KiB into a node of their own: whether it slows down, and the memory they

@@ -67,6 +67,7 @@ void MeasureAll(const std::string& packice, const std::string& directory, bool t
   MeasurePuts(setup);
   MeasureLeases(setup);
   MeasureBesideRedis(setup);
+  MeasureReads(setup);  // last: the node keeps these objects
 }
 
 int Main(int argc, char** argv) {
