@@ -1,6 +1,7 @@
 // Reading a node's small objects without messages: what is read is right, whatever becomes of the
 // objects, the index and the node meanwhile.
 #include <atomic>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -297,6 +298,15 @@ TEST_F(IndexReaderTest, WhatIsReadIsNotEvicted) {
   }
   EXPECT_THAT(client->GetCopy("read"), IsOkAndHolds(Pattern(1000)));
   EXPECT_THAT(client->GetCopy("unread"), HasKind(ErrorKind::kNotFound));
+}
+
+TEST_F(IndexReaderTest, IndexThatWasOpenedEmptyIsReadOnceThereAreObjects) {
+  EXPECT_THAT(client_->GetCopy("a"), HasKind(ErrorKind::kNotFound));
+  ASSERT_THAT(node_.Connect()->Put("a", "bytes"), IsOk());
+  EXPECT_TRUE(Eventually([&] {
+    return RequestBytes(node_, *client_,
+                        [&] { EXPECT_THAT(client_->GetCopy("a"), IsOkAndHolds("bytes")); }) == 0;
+  }));
 }
 
 TEST_F(IndexReaderTest, ReadersOutliveTheirClientAndNothingIsLeft) {

@@ -94,14 +94,11 @@ bool IndexReader::OpenIndex(State& state) {
     state.opening = true;
   }
   auto next = IndexSnapshot::Open(peer_, clock_);
+  const absl::Duration failed = IsRefusal(next.status()) ? kRefused : kFailed;
   MutexLock lock(state.mutex);
   state.opening = false;
-  const absl::Duration pause = next.ok()                  ? kReplaced
-                               : IsRefusal(next.status()) ? kRefused
-                                                          : kFailed;
-  state.not_before = clock_.Now() + pause;
-  const bool opened = next.ok();
-  state.keeper.Replace(opened ? *std::move(next) : nullptr);
+  const bool opened = state.keeper.Replace(next.ok() ? *std::move(next) : nullptr) && next.ok();
+  state.not_before = clock_.Now() + (opened ? kReplaced : failed);
   return opened;
 }
 
@@ -120,10 +117,7 @@ bool IndexReader::LearnSegments(State& state, uint32_t wanted) {
       nameless = !use->knows_segments();
       next = use->With(segments);
     }
-    if (next != nullptr && next->Has(wanted)) {
-      state.keeper.Replace(std::move(next));
-      return true;
-    }
+    if (next != nullptr && next->Has(wanted)) return state.keeper.Replace(std::move(next));
   }
   return nameless && OpenIndex(state);
 }
@@ -144,7 +138,7 @@ void IndexReader::DropSegments(State& state) {
       use.get() != nullptr && use->HasOtherThan(segments)) {
     next = use->With(segments);
   }
-  if (next != nullptr) state.keeper.Replace(std::move(next));
+  if (next != nullptr) (void)state.keeper.Replace(std::move(next));
 }
 
 }  // namespace packice::sdk

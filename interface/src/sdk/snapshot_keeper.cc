@@ -22,15 +22,16 @@ SnapshotKeeper::~SnapshotKeeper() {
   delete current_.load(std::memory_order_relaxed);
 }
 
-void SnapshotKeeper::Replace(std::unique_ptr<IndexSnapshot> next) {
-  if (!wake_) return;
+bool SnapshotKeeper::Replace(std::unique_ptr<IndexSnapshot> next) {
+  if (!wake_) return false;
   {
     MutexLock lock(mutex_);
-    if (next == nullptr && current_.load(std::memory_order_relaxed) == nullptr) return;
+    if (next == nullptr && current_.load(std::memory_order_relaxed) == nullptr) return true;
     Exchange(std::move(next));
     if (!watcher_.joinable()) watcher_ = std::thread([this] { Watch(); });
   }
   Wake();
+  return true;
 }
 
 void SnapshotKeeper::Exchange(std::unique_ptr<IndexSnapshot> next) {
