@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kMaxSent = 32 * 1024;
 // What is staged as a whole. To write a larger one where the node has it saves more than the
 // messages cost.
-constexpr size_t kMaxStaged = 512 * 1024;
+constexpr size_t kMaxStaged = 1024 * 1024;
 
 // What cannot be is for the node to refuse; but a line of more than kMaxRequestBytes would end the
 // connection.

@@ -22,6 +22,11 @@ absl::Status NotHere() {
                    "put, stage and write are for the Unix socket; send PUT /objects/{id}");
 }
 
+bool IsFile(const Grant& grant, size_t blob) {
+  const Object::Blobs& blobs = grant.object->blobs();
+  return blob < blobs.size() && absl::holds_alternative<PathDescriptor>(blobs[blob]->Describe());
+}
+
 absl::Status WriteStaged(const Grant& grant, const WriteRequest& request, absl::string_view bytes) {
   if (grant.lease.access != Access::kCreate) {
     return MakeError(ErrorKind::kPermissionDenied, "only a create lease writes");
@@ -73,12 +78,19 @@ void ServeWrite(Dispatcher& dispatcher, const WriteRequest& request, const Calle
     return std::move(done)(
         MakeError(ErrorKind::kBusy, "another request writes or seals under this lease"));
   }
-  auto write = [request, bytes = *bytes, pass = std::move(pass),
+  auto write = [&dispatcher, request, bytes = *bytes, pass = std::move(pass),
                 done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-    absl::Status status =
-        grant.ok() ? WriteStaged(*grant, request, bytes) : std::move(grant).status();
-    pass = WriterGate::Pass();  // before the answer, which the next request may follow at once
-    std::move(done)(std::move(status));
+    const bool on_disk = grant.ok() && IsFile(*grant, request.blob);
+    auto finish = [request, bytes, pass = std::move(pass), done = std::move(done),
+                   grant = std::move(grant)]() mutable {
+      absl::Status status =
+          grant.ok() ? WriteStaged(*grant, request, bytes) : std::move(grant).status();
+      pass = WriterGate::Pass();  // before the answer, which the next request may follow at once
+      std::move(done)(std::move(status));
+    };
+    // A disk that is busy makes its writers wait, and the event loop must not.
+    if (!on_disk) return finish();
+    dispatcher.blocking().Run(std::move(finish));
   };
   const LeaseRequest lease{request.lease_id, caller.session, operation};
   Peer& peer = dispatcher.peer();

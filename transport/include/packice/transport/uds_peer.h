@@ -30,10 +30,9 @@ struct UdsPeerOptions {
   // sleeps. Of several threads that share the connection only the one that reads does so; those
   // it reads for sleep.
   absl::Duration spin = absl::ZeroDuration();
-  // From how many bytes on Put has the node write, out of memory that both share, what the client
-  // fills piece by piece. By default the client writes all of it by itself, because the bytes are
-  // then copied once; a node that keeps memory warm for what is written by itself is worth two.
-  size_t pieces_from = SIZE_MAX;
+  // Puts of so many bytes and more go through memory that client and node share, piece by piece,
+  // and into memory of the node that is warm already; from 32 KiB to this in one piece.
+  size_t pieces_from = (1 << 20) + 1;
 };
 
 struct SharedIndex {
