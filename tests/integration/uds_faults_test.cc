@@ -23,6 +23,8 @@ namespace {
 
 constexpr char kHello[] = R"({"op":"hello","features":["positioned"]})";
 constexpr char kStats[] = R"({"op":"stats"})";
+// More than goes into a segment: such an object has a memfd of its own, which readers are handed.
+const std::string kWithDescriptor(300 * 1000, 'x');
 
 void LimitDescriptors(rlim_t count) {
   rlimit limit;
@@ -147,7 +149,7 @@ TEST_F(UdsFaults, AClientThatNeverReadsItsDescriptorsIsCutOff) {
   NodeFlags flags;
   flags.send_timeout = absl::Milliseconds(300);
   StartNode(flags);
-  Put(watcher(), "a", "x");
+  Put(watcher(), "a", kWithDescriptor);
   RawClient deaf = Connect();
   deaf.Ask(kHello);
   EXPECT_TRUE(IsCutOff(deaf, BatchLine(std::vector<std::string>(100, ReadLine("a"))), watcher()));
@@ -163,7 +165,7 @@ TEST_F(UdsFaults, AClientThatLeavesTooManyDescriptorsInFlightIsCutOff) {
   flags.descriptors = 256;
   flags.unprivileged = true;
   StartNode(flags);
-  Put(watcher(), "a", "x");
+  Put(watcher(), "a", kWithDescriptor);
   {
     RawClient deaf = Connect();
     deaf.Ask(kHello);
@@ -311,14 +313,13 @@ TEST_F(UdsFaultsWithoutDescriptors, SmallObjectsAreStillTakenAndRead) {
 
 TEST_F(UdsFaultsWithoutDescriptors, LargeObjectsMakeRoomForOneAnother) {
   RawClient client = Connect();
-  const std::string bytes(300 * 1000, 'x');  // more than goes into a segment
-  for (int i = 0; i < 1000; ++i) Put(client, absl::StrCat("large/", i), bytes);
+  for (int i = 0; i < 1000; ++i) Put(client, absl::StrCat("large/", i), kWithDescriptor);
   EXPECT_GT(client.Ask(kStats).Number("evictions"), 0);
 }
 
 TEST_F(UdsFaults, AClientWithoutDescriptorsGetsCapacityAndRecovers) {
   StartNode();
-  Put(watcher(), "a", std::string(300 * 1000, 'x'));  // with a descriptor of its own
+  Put(watcher(), "a", kWithDescriptor);
   ChildProcess client = ChildProcess::Fork([this] {
     LimitDescriptors(40);
     UdsPeerOptions options;
