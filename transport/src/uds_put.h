@@ -19,7 +19,7 @@ void ServePut(Dispatcher& dispatcher, PutMessage message, const Caller& caller,
 Answer ServeStage(const StageRequest& request, Caller& caller);
 
 // What is staged goes into a blob that is being created. `permission_denied` unless it is a CREATE
-// lease of this session; `busy` while another request writes or seals under it; errors of
+// lease that the caller may use; `busy` while another request writes or seals under it; errors of
 // Peer::Lookup and Blob::Write.
 void ServeWrite(Dispatcher& dispatcher, const WriteRequest& request, const Caller& caller,
                 OperationId operation, Done<absl::Status> done);
