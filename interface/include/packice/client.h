@@ -179,8 +179,8 @@ struct ConnectOptions {
   // How long a call may take beyond its own wait before it fails with `timeout`.
   absl::Duration call_timeout = absl::Seconds(60);
   // For a node's Unix socket: how long a thread that waits for an answer keeps its core busy
-  // looking for it, before it
-  // sleeps. Where client and node have cores of their own, a sleep costs more than a request:
+  // looking for it, before it sleeps.
+  // Where client and node have cores of their own, a sleep costs more than a request:
   // 200 us here and in `serve --busy-poll` make an acquire of 88 us one of 11 us, either of them
   // alone one of 45 (docs/operations.md); where they share one core, both together make it far
   // slower. It costs a core while a thread waits. Of several threads that wait at a time one does

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <system_error>
 #include <utility>
 
 namespace packice::sdk {
@@ -27,8 +28,15 @@ bool SnapshotKeeper::Replace(std::unique_ptr<IndexSnapshot> next) {
   {
     MutexLock lock(mutex_);
     if (next == nullptr && current_.load(std::memory_order_relaxed) == nullptr) return true;
+    if (!watcher_.joinable()) {
+      // It waits for mutex_, and so finds what is put there now.
+      try {
+        watcher_ = std::thread([this] { Watch(); });
+      } catch (const std::system_error&) {
+        return false;
+      }
+    }
     Exchange(std::move(next));
-    if (!watcher_.joinable()) watcher_ = std::thread([this] { Watch(); });
   }
   Wake();
   return true;

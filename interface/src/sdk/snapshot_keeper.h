@@ -45,7 +45,7 @@ class SnapshotKeeper {
   Use Enter() { return Use(*this); }
 
   // Null: there is none from now on. False, and nothing changes, where this process had no
-  // descriptor left to watch with.
+  // descriptor or thread left to watch with.
   bool Replace(std::unique_ptr<IndexSnapshot> next);
 
   // In a forked child, instead of the destructor: the thread is not here, the locks are as the fork

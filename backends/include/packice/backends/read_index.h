@@ -53,8 +53,8 @@ class ReadIndex {
   // `capacity` when descriptors or memory run out.
   static absl::StatusOr<std::unique_ptr<ReadIndex>> Create(const ReadIndexOptions& options = {});
 
-  // Tells all readers that the index is over. They may not copy from then on: the segments go after
-  // the index.
+  // Tells all readers that the index is over. Until then nobody may reuse memory that an entry
+  // names; segments may be closed before, because readers have mappings of their own.
   ~ReadIndex();
 
   // From now on readers may find it. Requires: the bytes are written, by this thread or by one that
