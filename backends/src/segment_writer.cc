@@ -18,6 +18,7 @@ absl::StatusOr<size_t> SegmentWriter::Read(uint64_t offset, absl::Span<char> out
 }
 
 absl::Status SegmentWriter::Write(uint64_t offset, absl::string_view bytes) {
+  MutexLock lock(writing_);
   if (sealed()) return MakeError(ErrorKind::kPermissionDenied, "the blob is sealed");
   if (offset > size() || bytes.size() > size() - offset) {
     return MakeError(ErrorKind::kInvalidArgument,
@@ -34,6 +35,7 @@ absl::Status SegmentWriter::Write(uint64_t offset, absl::string_view bytes) {
 }
 
 absl::Status SegmentWriter::Seal(absl::optional<uint64_t> final_size) {
+  MutexLock lock(writing_);
   if (sealed()) return MakeError(ErrorKind::kPermissionDenied, "the blob is sealed already");
   if (final_size.has_value() && *final_size != size()) {
     return MakeError(ErrorKind::kInvalidArgument,

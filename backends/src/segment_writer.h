@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "packice/core/blob.h"
+#include "packice/core/mutex.h"
 #include "packice/core/segment_blob.h"
 #include "segment_range.h"
 
@@ -31,8 +32,10 @@ class SegmentWriter final : public Blob {
 
  private:
   // Makes zeros of what lies between the bytes written so far and `offset`.
-  void FillTo(uint64_t offset);
+  void FillTo(uint64_t offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing_);
 
+  // No kernel stands between a late write and the seal, as one does for a memfd.
+  Mutex writing_;
   const std::shared_ptr<SegmentRange> range_;
   SegmentBlob blob_;
   std::atomic<bool> sealed_;

@@ -65,7 +65,8 @@ void PutGathered(Peer& peer, PutRequest request,
   struct Putting {
     absl::string_view bytes;
     LeaseRequest lease;
-    absl::StatusOr<Sealed> outcome = Sealed();
+    absl::StatusOr<Sealed> outcome =
+        MakeError(ErrorKind::kUnavailable, "the seal was not answered");
     Done<absl::StatusOr<Sealed>> done;
   };
   absl::Status sizes = CheckBlobSizes(request.blob_sizes, request.bytes.size());

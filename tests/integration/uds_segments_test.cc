@@ -258,6 +258,39 @@ TEST_F(SegmentPeer, BytesStayWhileTheyAreSharedHoweverTheLeaseEnds) {
   EXPECT_EQ(mapping.view(), "object") << "a mapping shares them, too";
 }
 
+TEST_F(SegmentPeer, BytesStayWhenAnEndOfTheLeaseFailedBefore) {
+  Put(*peer_, "a", "object");
+  Put(*peer_, "b", "other");
+  ASSERT_OK_AND_ASSIGN(Grant writer, Acquire(*peer_, "a", Access::kWrite));
+  RelocateRequest relocate;
+  relocate.lease_id = writer.lease.id;
+  relocate.to = *ObjectId::Parse("b");
+  EXPECT_THAT(blocking::Relocate(*peer_, relocate), HasKind(ErrorKind::kAlreadyExists));
+  ASSERT_THAT(blocking::Discard(*peer_, LeaseRequest{.lease_id = writer.lease.id}), IsOk());
+  ASSERT_THAT(Release(*peer_, writer), IsOk()) << "of a lease that is over";
+  Churn(*peer_);
+  EXPECT_EQ(BytesOf(writer), "object");
+}
+
+// Of whole pages, so that its segment holds nothing else; what was put by its node is used again.
+TEST_F(SegmentPeer, ALargeObjectUnderATtlIsACopyThatStays) {
+  const std::string bytes(4 << 20, 'a');
+  Put(*peer_, "large", bytes);
+  AcquireRequest request;
+  request.object_id = *ObjectId::Parse("large");
+  request.ttl = absl::Hours(1);
+  ASSERT_OK_AND_ASSIGN(Grant reader, blocking::Acquire(*peer_, request));
+  ASSERT_THAT(Release(*peer_, reader), IsOk());
+  {
+    ASSERT_OK_AND_ASSIGN(Grant writer, Acquire(*peer_, "large", Access::kWrite));
+    ASSERT_THAT(blocking::Discard(*peer_, LeaseRequest{.lease_id = writer.lease.id}), IsOk());
+  }
+  for (int i = 0; i < 3; ++i) {
+    Put(*peer_, absl::StrCat("next ", i), std::string(4 << 20, 'b'));
+  }
+  EXPECT_EQ(BytesOf(reader), bytes);
+}
+
 TEST_F(SegmentPeer, BytesThatNobodySharesAreUsedAgain) {
   Put(*peer_, "a", "object");
   uint64_t offset = 0;

@@ -350,7 +350,11 @@ void Dispatcher::PinThen(const LeaseRequest& lease, Caller& caller,
   if (!caller.segments) return std::move(then)();
   peer_.Lookup(lease, [&caller, id = lease.lease_id,
                        then = std::move(then)](absl::StatusOr<Grant> grant) mutable {
-    if (grant.ok()) caller.Pin(id, std::move(grant->object));
+    // Of a lease that had a TTL before, the client was never told where its bytes lie, or it has
+    // been pinned by now.
+    if (grant.ok() && grant->lease.ttl == absl::InfiniteDuration()) {
+      caller.Pin(id, std::move(grant->object));
+    }
     std::move(then)();
   });
 }

@@ -59,7 +59,6 @@ class LineBuffer {
   absl::string_view unfinished_text() const {
     return absl::string_view(data_.get() + begin_, unfinished());
   }
-  void DropUnfinished() { begin_ = scanned_ = end_; }
 
  private:
   void Grow(size_t bytes) {

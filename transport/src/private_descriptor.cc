@@ -47,7 +47,9 @@ absl::StatusOr<FdDescriptor> Copy(const FdDescriptor& shared) {
 absl::StatusOr<FdDescriptor> PrivateDescriptor(const FdDescriptor& shared, bool writable) {
   struct stat info;
   if (fstat(shared.fd->get(), &info) != 0) return ErrnoError(errno, "cannot look at a blob");
-  const bool alone = shared.offset == 0 && static_cast<uint64_t>(info.st_size) == shared.size;
+  // A segment that holds this blob alone has another one's bytes some day.
+  const bool alone = shared.segment == nullptr && shared.offset == 0 &&
+                     static_cast<uint64_t>(info.st_size) == shared.size;
   if (!alone && !writable) return Copy(shared);
   UniqueFd fd(open(absl::StrCat("/proc/self/fd/", shared.fd->get()).c_str(),
                    (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC));

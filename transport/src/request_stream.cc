@@ -13,6 +13,8 @@ namespace {
 constexpr size_t kReadBytes = 16 * 1024;
 // From clients that put. Others would only have larger buffers.
 constexpr size_t kReadPayload = 64 * 1024;
+// In a line that is too long to be read it says that bytes may follow.
+constexpr absl::string_view kPayloadKey = "\"payload\"";
 
 // Hands the bytes behind a line to the puts that they are for.
 void Attach(Request& request, absl::string_view bytes) {
@@ -47,7 +49,10 @@ absl::optional<DecodedRequest> RequestStream::Next(absl::Span<const std::string>
     if (!waiting_) {
       const absl::optional<absl::string_view> line = lines_.NextLine();
       if (!line) return Unfinished();
-      if (std::exchange(skipping_, false)) continue;  // the end of one that was too long
+      if (std::exchange(skipping_, false)) {  // the end of one that was too long
+        lost_ |= absl::StrContains(*line, kPayloadKey);
+        continue;
+      }
       if (line->size() > kMaxRequestBytes) return TooLong(*line);
       if (line->empty()) continue;
       DecodedRequest decoded = DecodeRequest(*line, more_ops);
@@ -74,13 +79,18 @@ absl::optional<DecodedRequest> RequestStream::Unfinished() {
   if (lines_.unfinished() > kMaxRequestBytes && !std::exchange(skipping_, true)) {
     refused = TooLong(lines_.unfinished_text());
   }
-  if (skipping_) lines_.DropUnfinished();
+  if (skipping_) {
+    lost_ |= absl::StrContains(lines_.unfinished_text(), kPayloadKey);
+    // But for what may be the beginning of the key.
+    const size_t kept = std::min(lines_.unfinished(), kPayloadKey.size() - 1);
+    lines_.Drop(lines_.unfinished() - kept);
+  }
   return refused;
 }
 
 DecodedRequest RequestStream::TooLong(absl::string_view line) {
   // A put, perhaps, or a batch with puts, whose bytes follow.
-  lost_ = absl::StrContains(line, "\"payload\"");
+  lost_ = absl::StrContains(line, kPayloadKey);
   return DecodedRequest{
       "",
       MakeError(ErrorKind::kInvalidArgument,

@@ -5,6 +5,8 @@
 // Thread-safe.
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstddef>
 #include <memory>
@@ -30,7 +32,7 @@ class SegmentHold {
   SegmentHold& operator=(const SegmentHold&) = delete;
 
   // The lease ends before this does; its end is told with `keep_bytes`.
-  void Keep() { kept_.store(true, std::memory_order_relaxed); }
+  void Keep() { kept_by_.store(getpid(), std::memory_order_relaxed); }
 
   // Keeps a mapping of the bytes for as long as this is there. Before it is shared.
   void Add(std::shared_ptr<const void> view) { views_.push_back(std::move(view)); }
@@ -40,7 +42,7 @@ class SegmentHold {
   const std::weak_ptr<UdsChannel> channel_;
   const std::shared_ptr<std::atomic<size_t>> count_;
   std::vector<std::shared_ptr<const void>> views_;
-  std::atomic<bool> kept_{false};
+  std::atomic<pid_t> kept_by_{0};  // the process: a forked child tells the node nothing
 };
 
 }  // namespace packice

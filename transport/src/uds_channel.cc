@@ -179,7 +179,7 @@ void UdsChannel::ReleaseInTime() {
     {
       MutexLock lock(mutex_);
       releaser_idle_ = true;
-      while (!stop_ && releases_.empty()) release_.Wait(mutex_);
+      while (!stop_ && (releases_.empty() || broken())) release_.Wait(mutex_);
       releaser_idle_ = false;
       const Instant due = Clock::System().Now() + kReleasePatience;
       while (!stop_ && Clock::System().Now() < due) {

@@ -87,11 +87,14 @@ void UdsLargePut::Written(size_t piece, absl::Status status) {
 
 void UdsLargePut::Finish() {
   std::vector<UdsChannel::Call> calls;
+  absl::Status failure;
   {
     MutexLock lock(mutex_);
-    if (!failure_.ok()) outcome_ = failure_;
+    failure = failure_;
   }
-  if (outcome_.ok()) {
+  const bool seals = failure.ok();
+  outcome_ = seals ? MakeError(ErrorKind::kUnavailable, "the seal was not answered") : failure;
+  if (seals) {
     UdsChannel::Call& seal = calls.emplace_back();
     seal.request.op = Op::kSeal;
     seal.request.body.emplace<SealRequest>().lease_id = lease_;

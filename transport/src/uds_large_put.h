@@ -50,7 +50,7 @@ class UdsLargePut : public std::enable_shared_from_this<UdsLargePut> {
   UdsChannel& channel_;
   LeaseId lease_;
   absl::InlinedVector<uint64_t, 1> sizes_;
-  absl::StatusOr<Sealed> outcome_ = Sealed();
+  absl::StatusOr<Sealed> outcome_;
 
   Mutex mutex_;
   std::vector<UdsStaging::Piece> pieces_;  // each used by one write at a time

@@ -77,11 +77,17 @@ void UdsPeer::Discard(LeaseRequest request, Done<absl::Status> done) {
     return std::move(done)(status);
   }
   UdsChannel::Call call;
-  const std::shared_ptr<SegmentHold> hold = impl_->TakeHold(request.lease_id);
+  std::shared_ptr<SegmentHold> hold = impl_->HoldOf(request.lease_id);
   call.request.keep_bytes = hold != nullptr;
   call.request.op = Op::kDiscard;
   call.request.body = request;
-  call.answered = StatusTo<DiscardReply>(std::move(done));
+  call.answered = [hold, done = std::move(done)](absl::StatusOr<Reply> reply,
+                                                 UdsChannel::Attached&) mutable {
+    const absl::Status status = As<DiscardReply>(std::move(reply)).status();
+    if (status.ok() && hold != nullptr) hold->Keep();
+    hold.reset();
+    if (done) std::move(done)(status);
+  };
   impl_->Call(std::move(call));
 }
 
@@ -91,8 +97,9 @@ void UdsPeer::Release(LeaseRequest request, Done<absl::Status> done) {
     return;
   }
   impl_->Forget(request.lease_id);
-  const std::shared_ptr<SegmentHold> hold = impl_->TakeHold(request.lease_id);
+  const std::shared_ptr<SegmentHold> hold = impl_->HoldOf(request.lease_id);
   if (!done && hold == nullptr) return impl_->ReleaseSoon(request);
+  if (hold != nullptr) hold->Keep();
   UdsChannel::Call call;
   call.request.keep_bytes = hold != nullptr;
   call.request.op = Op::kRelease;
@@ -105,14 +112,16 @@ void UdsPeer::Relocate(RelocateRequest request, Done<absl::Status> done) {
   if (absl::Status status = impl_->CheckSession(request.lease_id, request.session); !status.ok()) {
     return std::move(done)(status);
   }
-  const std::shared_ptr<SegmentHold> hold = impl_->TakeHold(request.lease_id);
+  std::shared_ptr<SegmentHold> hold = impl_->HoldOf(request.lease_id);
   UdsChannel::Call call;
   call.request.keep_bytes = hold != nullptr;
   call.request.op = Op::kRelocate;
-  call.answered = [impl = impl_.get(), id = request.lease_id, done = std::move(done)](
+  call.answered = [impl = impl_.get(), hold, id = request.lease_id, done = std::move(done)](
                       absl::StatusOr<Reply> reply, UdsChannel::Attached&) mutable {
     const absl::Status status = As<RelocateReply>(std::move(reply)).status();
     if (status.ok()) impl->Forget(id);  // the lease is over
+    if (status.ok() && hold != nullptr) hold->Keep();
+    hold.reset();
     std::move(done)(status);
   };
   call.request.body = std::move(request);

@@ -186,18 +186,21 @@ class UdsPeer::Impl {
     if (!has_session && hold == nullptr) return;
     MutexLock lock(state_->mutex);
     if (has_session) state_->leases.emplace(lease.id, lease.session);
-    if (hold != nullptr) state_->holds.emplace(lease.id, hold);
+    if (hold == nullptr) return;
+    auto& holds = state_->holds;
+    holds.emplace(lease.id, hold);
+    if (holds.size() < state_->look_at_holds) return;
+    absl::erase_if(holds, [](const auto& entry) { return entry.second.expired(); });
+    state_->look_at_holds = 2 * holds.size() + 64;
   }
-  // To be called before a lease's end is sent, and what it returns to be kept until after: not null
-  // where somebody still shares the lease's bytes, which then have to stay.
-  std::shared_ptr<SegmentHold> TakeHold(const LeaseId& id) {
-    std::shared_ptr<SegmentHold> hold;
+  // What the objects of a lease share, where these lie in the node's shared memory and somebody
+  // still has them: the bytes then have to stay when the lease ends. Else null.
+  std::shared_ptr<SegmentHold> HoldOf(const LeaseId& id) {
     MutexLock lock(state_->mutex);
     const auto it = state_->holds.find(id);
-    if (it == state_->holds.end()) return hold;
-    hold = it->second.lock();
-    state_->holds.erase(it);
-    if (hold != nullptr) hold->Keep();
+    if (it == state_->holds.end()) return nullptr;
+    std::shared_ptr<SegmentHold> hold = it->second.lock();
+    if (hold == nullptr) state_->holds.erase(it);
     return hold;
   }
   void Forget(const LeaseId& id) {
@@ -279,6 +282,7 @@ class UdsPeer::Impl {
     absl::flat_hash_map<LeaseId, SessionId> leases ABSL_GUARDED_BY(mutex);
     // What the objects of granted leases share, where these are in the node's shared memory.
     absl::flat_hash_map<LeaseId, std::weak_ptr<SegmentHold>> holds ABSL_GUARDED_BY(mutex);
+    size_t look_at_holds ABSL_GUARDED_BY(mutex) = 64;  // for those that are gone
     std::set<std::shared_ptr<Wait>> waits ABSL_GUARDED_BY(mutex);
     std::atomic<int> socket{-1};
     std::atomic<bool> puts{false};
