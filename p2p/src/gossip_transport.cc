@@ -127,6 +127,7 @@ void GossipTransport::Call(const std::string& address, Envelope envelope, absl::
       sent_bytes_ += exchange->request.ByteSizeLong();
       exchange->stub = StubOf(address);
       exchange->place = exchanges_.insert(exchanges_.end(), exchange.get());
+      ++under_way_;
     }
   }
   if (shut_down) {
@@ -144,12 +145,16 @@ void GossipTransport::Call(const std::string& address, Envelope envelope, absl::
 }
 
 void GossipTransport::End(Exchange* exchange) {
-  std::unique_ptr<Exchange> ended(exchange);
+  {
+    MutexLock lock(mutex_);
+    exchanges_.erase(exchange->place);
+  }
+  // Before the end is known: it holds a channel, and who drops a channel last waits for gRPC's
+  // threads, of which this is one.
+  delete exchange;
+  // Under the lock: once it is free, ShutDown may have returned and the transport be gone.
   MutexLock lock(mutex_);
-  exchanges_.erase(exchange->place);
-  // Under the lock: once it is free, ShutDown may have returned and the transport be gone. The
-  // context goes after it, and needs neither.
-  if (exchanges_.empty()) idle_.NotifyAll();
+  if (--under_way_ == 0) idle_.NotifyAll();
 }
 
 void GossipTransport::ShutDown() {
@@ -157,7 +162,7 @@ void GossipTransport::ShutDown() {
     MutexLock lock(mutex_);
     shut_down_ = true;
     for (Exchange* exchange : exchanges_) exchange->context.TryCancel();
-    while (!exchanges_.empty()) idle_.Wait(mutex_);
+    while (under_way_ > 0) idle_.Wait(mutex_);
   }
   if (server_ != nullptr) {
     server_->Shutdown(std::chrono::system_clock::now());

@@ -79,7 +79,8 @@ class GossipTransport {
   mutable Mutex mutex_;
   CondVar idle_;
   bool shut_down_ ABSL_GUARDED_BY(mutex_) = false;
-  std::list<Exchange*> exchanges_ ABSL_GUARDED_BY(mutex_);  // under way
+  size_t under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::list<Exchange*> exchanges_ ABSL_GUARDED_BY(mutex_);  // what ShutDown cancels
   Channels channels_ ABSL_GUARDED_BY(mutex_);               // used last, first
   absl::flat_hash_map<std::string, Channels::iterator> by_address_ ABSL_GUARDED_BY(mutex_);
   uint64_t sent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -44,11 +44,17 @@ class TrackerLink::Reader final : public Stream,
 
   void Start(std::shared_ptr<Reader> self) {
     self_ = std::move(self);
-    link_.stub_->async()->Watch(context_.get(), &request_, this);
+    {
+      MutexLock lock(mutex_);
+      link_.stub_->async()->Watch(context_.get(), &request_, this);
+    }
     StartRead(&response_);
     StartCall();
   }
-  void Cancel() override { context_->TryCancel(); }
+  void Cancel() override {
+    MutexLock lock(mutex_);
+    if (context_ != nullptr) context_->TryCancel();
+  }
 
   void OnReadInitialMetadataDone(bool ok) override {
     if (ok) link_.Heard(absl::OkStatus());
@@ -59,18 +65,23 @@ class TrackerLink::Reader final : public Stream,
     StartRead(&response_);
   }
   void OnDone(const grpc::Status& status) override {
-    const absl::Status told = StatusOfCall(status, *context_, link_.address_);
+    std::shared_ptr<grpc::ClientContext> context;
+    {
+      MutexLock lock(mutex_);
+      context = std::move(context_);
+    }
+    const absl::Status told = StatusOfCall(status, *context, link_.address_);
     if (!told.ok()) link_.Heard(told);
     std::move(on_end_)(told);
     TrackerLink& link = link_;
-    const auto context = context_;
     self_.reset();
-    link.Ended(context);
+    link.Ended(std::move(context));
   }
 
  private:
   TrackerLink& link_;
-  const std::shared_ptr<grpc::ClientContext> context_;
+  Mutex mutex_;
+  std::shared_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);  // null at the end
   const tracker::v1::WatchRequest request_;
   OnRead on_read_;
   OnEnd on_end_;
@@ -93,6 +104,7 @@ std::shared_ptr<grpc::ClientContext> TrackerLink::Begin(absl::Duration timeout) 
   }
   MutexLock lock(mutex_);
   if (closed_) return nullptr;
+  ++calls_under_way_;
   calls_.insert(context);
   return context;
 }
@@ -106,9 +118,15 @@ void TrackerLink::Heard(const absl::Status& status) {
   if (answered) state_.last_answer = clock_.Now();
 }
 
-void TrackerLink::Ended(const std::shared_ptr<grpc::ClientContext>& context) {
+void TrackerLink::Ended(std::shared_ptr<grpc::ClientContext> context) {
+  {
+    MutexLock lock(mutex_);
+    calls_.erase(context);
+  }
+  // It holds the channel, and who drops a channel last waits for gRPC's threads: this is one.
+  context.reset();
   MutexLock lock(mutex_);
-  calls_.erase(context);
+  --calls_under_way_;
   ended_.NotifyAll();
 }
 
@@ -134,7 +152,7 @@ void TrackerLink::Close() {
   MutexLock lock(mutex_);
   closed_ = true;
   for (const auto& context : calls_) context->TryCancel();
-  while (!calls_.empty()) ended_.Wait(mutex_);
+  while (calls_under_way_ > 0) ended_.Wait(mutex_);
 }
 
 TrackerLink::State TrackerLink::state() const {

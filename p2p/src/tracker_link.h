@@ -69,7 +69,8 @@ class TrackerLink {
   // Null after Close.
   std::shared_ptr<grpc::ClientContext> Begin(absl::Duration timeout);
   void Heard(const absl::Status& status);
-  void Ended(const std::shared_ptr<grpc::ClientContext>& context);
+  // Of a call, whose last words these are. `context` is the last reference to it but for calls_.
+  void Ended(std::shared_ptr<grpc::ClientContext> context);
   absl::Status Closed() const;
 
   const std::string address_;
@@ -80,7 +81,8 @@ class TrackerLink {
   mutable Mutex mutex_;
   CondVar ended_;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  // Of the calls under way.
+  size_t calls_under_way_ ABSL_GUARDED_BY(mutex_) = 0;
+  // What Close cancels.
   absl::flat_hash_set<std::shared_ptr<grpc::ClientContext>> calls_ ABSL_GUARDED_BY(mutex_);
   State state_ ABSL_GUARDED_BY(mutex_);
 };
@@ -103,7 +105,7 @@ void TrackerLink::Call(Method<Request, Response> method, Request request, absl::
   pending->request = std::move(request);
   pending->answer = std::move(answer);
   (stub_->async()->*method)(pending->context.get(), &pending->request, &pending->response,
-                            [this, pending](const grpc::Status& status) {
+                            [this, pending](const grpc::Status& status) mutable {
                               const absl::Status told =
                                   StatusOfCall(status, *pending->context, address_);
                               Heard(told);
@@ -112,7 +114,11 @@ void TrackerLink::Call(Method<Request, Response> method, Request request, absl::
                               } else {
                                 std::move(pending->answer)(told);
                               }
-                              Ended(pending->context);
+                              // Before the end is known: not even a copy of this closure, which
+                              // gRPC may hold for longer, keeps the context then.
+                              auto context = std::move(pending->context);
+                              pending.reset();
+                              Ended(std::move(context));
                             });
 }
 
