@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -30,13 +29,13 @@ uint64_t Seed(RandomSource& random) {
 // Whether the layout has room for that place.
 bool Fits(const ReadIndexEntry& entry) {
   return entry.offset < uint64_t{1} << (64 - kMatchBits) &&
-         entry.size <= std::numeric_limits<uint32_t>::max();
+         (!entry.readable || entry.size < kNotReadable);
 }
 
 SlotFields FieldsOf(const ReadIndexEntry& entry) {
   SlotFields fields;
   fields.where = entry.offset << kMatchBits;
-  fields.extent = uint64_t{entry.segment} << 32 | entry.size;
+  fields.extent = uint64_t{entry.segment} << 32 | (entry.readable ? entry.size : kNotReadable);
   fields.expiry =
       entry.deadline == absl::InfiniteDuration()
           ? kNeverExpires

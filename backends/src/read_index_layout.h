@@ -22,7 +22,7 @@
 namespace packice {
 
 inline constexpr uint64_t kReadIndexMagic = 0x315844494b434150;  // "PACKIDX1"
-inline constexpr uint64_t kReadIndexLayout = 1;
+inline constexpr uint64_t kReadIndexLayout = 2;
 
 struct ReadIndexHeader {
   uint64_t magic;

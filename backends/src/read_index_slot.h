@@ -55,7 +55,7 @@ struct SlotOf {
   using Word = typename Memory::Word;
   Word version;  // even: stable, odd: being changed, 0: never used
   Word where;    // offset << 24 | what the id must match: 16 bits of its hash, its length
-  Word extent;   // segment << 32 | size
+  Word extent;   // segment << 32 | size, kNotReadable
   Word expiry;   // nanoseconds of CLOCK_MONOTONIC, kNeverExpires
   // The id, padded with zeros; or of one that is longer than 32 bytes its hash and where in the
   // arena it is, as a number of words.
@@ -63,6 +63,7 @@ struct SlotOf {
 };
 
 inline constexpr uint64_t kNeverExpires = ~uint64_t{0};
+inline constexpr uint64_t kNotReadable = UINT32_MAX;  // instead of a size
 inline constexpr uint64_t kMatchBits = 24;
 inline constexpr uint64_t kMatchMask = (uint64_t{1} << kMatchBits) - 1;
 inline constexpr size_t kInlineIdBytes = 32;

@@ -116,7 +116,8 @@ ReadIndexView::Found ReadIndexView::Lookup(absl::string_view id) const {
       found.outcome = Outcome::kFound;
       found.segment = static_cast<uint32_t>(fields.extent >> 32);
       found.offset = fields.offset();
-      found.size = fields.extent & 0xffffffff;
+      found.size = fields.extent & UINT32_MAX;
+      found.readable = found.size != kNotReadable;
       found.slot = slot;
       return found;
     }
@@ -133,6 +134,7 @@ ReadIndexView::Found ReadIndexView::Read(absl::string_view id, SegmentTable segm
   for (int tries = kReadTries; tries > 0; --tries) {
     Found found = Lookup(id);
     if (found.outcome != Outcome::kFound) return found;
+    if (!found.readable) break;
     if (found.size > out.size()) {
       found.outcome = Outcome::kTooSmall;
       return found;

@@ -53,12 +53,13 @@ class ReadIndexTest : public testing::Test {
 std::string IdOfSize(size_t size, char last = 'z') { return std::string(size - 1, 'i') + last; }
 
 TEST_F(ReadIndexTest, WhatIsPublishedIsFoundAsItWasPublished) {
-  index_->Publish({"a", 5, (uint64_t{1} << 40) - 1, (uint64_t{1} << 32) - 1});
+  index_->Publish({"a", 5, (uint64_t{1} << 40) - 1, (uint64_t{1} << 32) - 2});
   const ReadIndexView::Found found = view_->Lookup("a");
   ASSERT_EQ(found.outcome, Outcome::kFound);
   EXPECT_EQ(found.segment, 5u);
   EXPECT_EQ(found.offset, (uint64_t{1} << 40) - 1);
-  EXPECT_EQ(found.size, (uint64_t{1} << 32) - 1);
+  EXPECT_EQ(found.size, (uint64_t{1} << 32) - 2);
+  EXPECT_TRUE(found.readable);
   EXPECT_TRUE(view_->Validate(found));
   EXPECT_EQ(Look("b"), Outcome::kMissing);
 }
@@ -115,7 +116,7 @@ TEST_F(ReadIndexTest, WhatTheLayoutHasNoRoomForIsNotFoundNorIsWhatItReplaces) {
   index_->Publish({"a", 3, uint64_t{1} << 40, 10});
   EXPECT_EQ(Look("a"), Outcome::kMissing);
   Publish("a", 1);
-  index_->Publish({"a", 3, 1, uint64_t{1} << 32});
+  index_->Publish({"a", 3, 1, (uint64_t{1} << 32) - 1});
   EXPECT_EQ(Look("a"), Outcome::kMissing);
   EXPECT_EQ(index_->entries(), 0u);
 }
@@ -163,6 +164,23 @@ TEST_F(ReadIndexTest, NobodyWritesThroughTheDescriptor) {
   EXPECT_LT(pwrite(fd, "x", 1, 0), 0);
   EXPECT_NE(ftruncate(fd, 0), 0);
   EXPECT_NE(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
+}
+
+TEST_F(ReadIndexTest, WhatIsNotReadableIsFoundAndNotRead) {
+  constexpr uint32_t kOwn = ReadIndexEntry::kOwnMemory;
+  index_->Publish({.id = "large", .segment = kOwn, .offset = 77, .size = 1, .readable = false});
+  index_->Publish({.id = "huge", .segment = 1, .size = uint64_t{1} << 40, .readable = false});
+  const ReadIndexView::Found found = view_->Lookup("large");
+  ASSERT_EQ(found.outcome, Outcome::kFound);
+  EXPECT_EQ(found.segment, kOwn);
+  EXPECT_EQ(found.offset, 77u);
+  EXPECT_FALSE(found.readable);
+  EXPECT_EQ(Look("huge"), Outcome::kFound);
+  const std::string memory(100, 'x');
+  std::string out(100, '-');
+  const auto segments = [&](uint32_t) { return absl::MakeConstSpan(memory); };
+  EXPECT_EQ(view_->Read("large", segments, absl::MakeSpan(out)).outcome, Outcome::kMissing);
+  EXPECT_EQ(view_->Read("huge", segments, absl::MakeSpan(out)).outcome, Outcome::kMissing);
 }
 
 TEST_F(ReadIndexTest, ReadCopiesWhatFitsAndIsMapped) {

@@ -46,6 +46,20 @@ TEST(ForkTest, SocketClientWorksInTheChildAndLeavesTheParentsLeases) {
   EXPECT_THAT(writer->Seal(), IsOk());
 }
 
+TEST(ForkTest, ChildGetsForItselfWhatTheParentHolds) {
+  ReadNode node;
+  std::unique_ptr<Client> client = node.Connect();
+  ASSERT_THAT(client->Put("a", "1"), IsOk());
+  ASSERT_OK_AND_ASSIGN(const Reader held, client->Get("a"));
+  const auto leases = [&] { return client->Stats()->peer.read_leases; };
+  ASSERT_THAT(client->Get("a"), IsOk());
+  ASSERT_EQ(leases(), 1u);
+  EXPECT_TRUE(InForkedChild([&] {
+    const absl::StatusOr<Reader> mine = client->Get("a");
+    return mine.ok() && *mine->View() == "1" && leases() == 2;
+  }));
+}
+
 TEST(ForkTest, ChildReadsWithoutMessagesForItself) {
   ReadNode node;
   std::unique_ptr<Client> client = node.Connect();

@@ -16,20 +16,7 @@ using ::testing::HasSubstr;
 
 class IndexReaderTest : public ::testing::Test {
  protected:
-  // From now on this client reads without messages what lies in the node's memory by now.
-  void Warm(Client& client) {
-    ASSERT_THAT(client.Put("warm", "warm"), IsOk());
-    ASSERT_THAT(client.GetCopy("warm"), IsOkAndHolds("warm"));
-    ASSERT_THAT(client.Delete("warm"), IsOk());
-  }
-  // How many bytes of requests the node gets of `calls`.
-  template <typename Calls>
-  uint64_t RequestBytes(ReadNode& node, Client& client, Calls calls) {
-    EXPECT_THAT(client.Stats(), IsOk());  // takes along what is yet to be told
-    const uint64_t before = node.received();
-    calls();
-    return node.received() - before;
-  }
+  void Warm(Client& client) { ReadNode::Warm(client); }
   // Until it holds, which another thread or process brings about.
   template <typename Condition>
   static bool Eventually(Condition condition) {
@@ -62,10 +49,10 @@ TEST_F(IndexReaderTest, WhatWasPutIsReadWithoutAMessage) {
       ASSERT_EQ(room.substr(0, object.size()), object);
     }
   };
-  EXPECT_EQ(RequestBytes(node_, *client_,
-                         [&] {
-                           for (int i = 0; i < 10; ++i) read_all();
-                         }),
+  EXPECT_EQ(node_.RequestBytes(*client_,
+                               [&] {
+                                 for (int i = 0; i < 10; ++i) read_all();
+                               }),
             0u);
 }
 
@@ -75,13 +62,13 @@ TEST_F(IndexReaderTest, WhatAnotherPutsNextToItNeedsNoMessageEither) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_THAT(writer->Put(absl::StrCat(i), absl::StrCat("bytes ", i)), IsOk());
   }
-  EXPECT_EQ(RequestBytes(node_, *client_,
-                         [&] {
-                           for (int i = 0; i < 100; ++i) {
-                             EXPECT_THAT(client_->GetCopy(absl::StrCat(i)),
-                                         IsOkAndHolds(absl::StrCat("bytes ", i)));
-                           }
-                         }),
+  EXPECT_EQ(node_.RequestBytes(*client_,
+                               [&] {
+                                 for (int i = 0; i < 100; ++i) {
+                                   EXPECT_THAT(client_->GetCopy(absl::StrCat(i)),
+                                               IsOkAndHolds(absl::StrCat("bytes ", i)));
+                                 }
+                               }),
             0u);
 }
 
@@ -180,13 +167,13 @@ TEST_F(IndexReaderTest, ReadersKeepRightWhileTheIndexGrows) {
 
   // Again without messages, in an index that is larger.
   ASSERT_TRUE(Eventually(
-      [&] { return RequestBytes(node_, *client_, [&] { (void)client_->GetCopy(ids[0]); }) == 0; }));
-  EXPECT_EQ(RequestBytes(node_, *client_,
-                         [&] {
-                           for (const std::string& id : ids) {
-                             ASSERT_THAT(client_->GetCopy(id), IsOkAndHolds(id));
-                           }
-                         }),
+      [&] { return node_.RequestBytes(*client_, [&] { (void)client_->GetCopy(ids[0]); }) == 0; }));
+  EXPECT_EQ(node_.RequestBytes(*client_,
+                               [&] {
+                                 for (const std::string& id : ids) {
+                                   ASSERT_THAT(client_->GetCopy(id), IsOkAndHolds(id));
+                                 }
+                               }),
             0u);
 }
 
@@ -248,7 +235,7 @@ TEST_F(IndexReaderTest, NodeThatWasRestartedIsReadAnew) {
       return read.ok() && *read == absl::StrCat(i);
     })) << i;
     ASSERT_TRUE(Eventually([&] {
-      return RequestBytes(node_, *client_, [&] { (void)client_->GetCopy("a"); }) == 0;
+      return node_.RequestBytes(*client_, [&] { (void)client_->GetCopy("a"); }) == 0;
     })) << i;
     EXPECT_THAT(client_->GetCopy("a"), IsOkAndHolds(absl::StrCat(i)));
     node_.Restart();
@@ -304,8 +291,8 @@ TEST_F(IndexReaderTest, IndexThatWasOpenedEmptyIsReadOnceThereAreObjects) {
   EXPECT_THAT(client_->GetCopy("a"), HasKind(ErrorKind::kNotFound));
   ASSERT_THAT(node_.Connect()->Put("a", "bytes"), IsOk());
   EXPECT_TRUE(Eventually([&] {
-    return RequestBytes(node_, *client_,
-                        [&] { EXPECT_THAT(client_->GetCopy("a"), IsOkAndHolds("bytes")); }) == 0;
+    return node_.RequestBytes(
+               *client_, [&] { EXPECT_THAT(client_->GetCopy("a"), IsOkAndHolds("bytes")); }) == 0;
   }));
 }
 

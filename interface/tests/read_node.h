@@ -36,10 +36,30 @@ class ReadNode {
     peer_.reset();
     Start();
   }
-  // A new server of the same node, which offers no index.
+  // A new server of the same node: the connections break.
+  void Reconnect() {
+    server_.reset();
+    Serve(reads_.get());
+  }
+  // The same, which offers no index.
   void Hide() {
     server_.reset();
     Serve(nullptr);
+  }
+
+  // From now on this client reads without messages what lies in the node's memory by now.
+  static void Warm(Client& client) {
+    ASSERT_THAT(client.Put("warm", "warm"), IsOk());
+    ASSERT_THAT(client.GetCopy("warm"), IsOkAndHolds("warm"));
+    ASSERT_THAT(client.Delete("warm"), IsOk());
+  }
+  // How many bytes of requests it gets of `calls`.
+  template <typename Calls>
+  uint64_t RequestBytes(Client& client, Calls calls) {
+    EXPECT_THAT(client.Stats(), IsOk());  // takes along what is yet to be told
+    const uint64_t before = received();
+    calls();
+    return received() - before;
   }
 
   // Bytes of all requests so far. What a client has yet to tell, as the end of a lease, comes with

@@ -73,6 +73,26 @@ void MeasureGet(const LocalSetup& setup, uint64_t size) {
   DeleteAll(setup.client, {id});
 }
 
+void MeasureGetOfWhatIsHeld(const LocalSetup& setup) {
+  SpeedTable::Line line;
+  line.name = "get again what is held, view, release";
+  if (!setup.table.Wanted(line.name)) return;
+  Must(setup.client.Put("held", std::string(kMiB, 'x')));
+  {
+    const Reader held = Must(setup.client.Get("held"));
+    Must(setup.client.Get("held"));  // opens the index
+    line.batch = kBatch;
+    line.ours = [&] {
+      const Reader reader = Must(setup.client.Get("held"));
+      if (Must(reader.View()).size() != kMiB) std::abort();
+    };
+    line.beside_name = "a bare round trip";
+    line.beside = [&] { setup.bare.Ping(); };
+    setup.table.Time(line);
+  }
+  DeleteAll(setup.client, {"held"});
+}
+
 }  // namespace
 
 void MeasurePuts(const LocalSetup& setup) {
@@ -86,6 +106,7 @@ void MeasurePuts(const LocalSetup& setup) {
 void MeasureLeases(const LocalSetup& setup) {
   setup.table.BeginTimes("Leases, microseconds");
   for (const uint64_t size : {kKiB, 64 * kKiB, kMiB, 64 * kMiB}) MeasureGet(setup, size);
+  MeasureGetOfWhatIsHeld(setup);
 
   const std::vector<std::string> ids = Ids("many", 100);
   PutAll(setup.client, ids, std::string(kKiB, 'x'));

@@ -60,7 +60,8 @@ Request ReleaseOf(const LeaseRequest& lease) {
 }  // namespace
 
 UdsChannel::UdsChannel(UniqueFd socket, absl::Duration call_timeout, absl::Duration spin)
-    : socket_(std::make_shared<const UniqueFd>(std::move(socket))),
+    : connection_(std::make_shared<NodeConnection>(std::move(socket))),
+      socket_(connection_, &connection_->socket),
       segments_(std::make_unique<SegmentViews>(socket_)),
       call_timeout_(call_timeout),
       spin_(spin) {
@@ -374,7 +375,7 @@ void UdsChannel::Break(absl::Status why) {
     MutexLock lock(mutex_);
     if (broken()) return;
     why_broken_ = why;
-    broken_.store(true, std::memory_order_release);
+    connection_->broken.store(true, std::memory_order_release);
     // Wakes a reader; and the node sees at once that no client holds the connection any more, but
     // where its end would give away bytes that somebody here still looks at.
     shutdown(socket_->get(), segments_->in_use() ? SHUT_RD : SHUT_RDWR);

@@ -28,6 +28,7 @@
 #include "packice/core/mutex.h"
 #include "packice/core/unique_fd.h"
 #include "packice/transport/protocol.h"
+#include "packice/transport/uds_peer.h"
 #include "segment_views.h"
 
 namespace packice {
@@ -58,7 +59,7 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   ~UdsChannel();
 
   int socket() const { return socket_->get(); }
-  const std::shared_ptr<const UniqueFd>& connection() const { return socket_; }
+  std::shared_ptr<const NodeConnection> connection() const { return connection_; }
   // What the node has passed of its shared memory.
   const SegmentViews& segments() const { return *segments_; }
 
@@ -77,7 +78,7 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
 
   // The first failure; OK while there is none.
   absl::Status why_broken() const;
-  bool broken() const { return broken_.load(std::memory_order_acquire); }
+  bool broken() const { return connection_->broken.load(std::memory_order_acquire); }
 
  private:
   struct Unanswered {
@@ -120,11 +121,11 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   void NeedReader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadInBackground();
 
-  const std::shared_ptr<const UniqueFd> socket_;
+  const std::shared_ptr<NodeConnection> connection_;
+  const std::shared_ptr<const UniqueFd> socket_;  // the connection's
   const std::unique_ptr<SegmentViews> segments_;
   const absl::Duration call_timeout_;
   const absl::Duration spin_;
-  std::atomic<bool> broken_{false};
 
   // Held from queueing a request to its last byte. Before mutex_.
   Mutex send_mutex_;

@@ -223,6 +223,8 @@ std::vector<MappedSegment> UdsPeer::Segments() {
   return (*channel)->segments().All();
 }
 
+std::shared_ptr<const NodeConnection> UdsPeer::Present() { return impl_->Present(); }
+
 absl::StatusOr<HelloReply> UdsPeer::Hello() { return impl_->Hello(); }
 
 }  // namespace packice

@@ -81,6 +81,12 @@ class UdsPeer::Impl {
     return channel;
   }
 
+  std::shared_ptr<const NodeConnection> Present() {
+    MutexLock lock(state_->mutex);
+    if (state_->channel == nullptr || state_->channel->broken()) return nullptr;
+    return state_->channel->connection();
+  }
+
   // The connection's staging area. Nothing while there is none: the first call asks for it and does
   // not wait.
   struct Staged {

@@ -108,7 +108,8 @@ class Reader {
   // as this Reader. It is bad from the start where View fails.
   std::istream& stream();
 
-  // Gives the lease a TTL from now on, instead of the one it had.
+  // Gives the lease a TTL from now on, instead of the one it had. Where several Readers share one,
+  // it ends when the last of them wants it to.
   absl::Status Renew(absl::Duration ttl);
   // Ends the lease early; so does the destructor. Idempotent. Views stay valid.
   void Release();
@@ -216,7 +217,8 @@ class Client {
   // becomes of one is nothing to the others.
   std::vector<absl::StatusOr<ObjectId>> PutMany(absl::Span<const PutItem> items);
 
-  // `not_found`, `not_sealed`.
+  // Of a memory node behind a Unix socket, what this client holds already without a TTL is found
+  // without a message, if the node still has it. `not_found`, `not_sealed`.
   absl::StatusOr<Reader> Get(absl::string_view id, const GetOptions& options = {});
   // Several at once, in as few messages as there can be; the answers in the order of the ids.
   std::vector<absl::StatusOr<Reader>> GetMany(absl::Span<const std::string> ids,

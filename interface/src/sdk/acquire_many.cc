@@ -51,13 +51,15 @@ std::vector<absl::StatusOr<Granted>> AcquireMany(
   std::vector<absl::StatusOr<Call>> calls;
   calls.reserve(requests.size());
   for (auto& request : requests) calls.push_back(Prepare(*connection, std::move(request)));
+  const auto asked_by = connection->node_connection();
   if (connection->Check().ok()) MakeCalls(connection->peer(), calls);
 
   std::vector<absl::StatusOr<Granted>> granted;
   granted.reserve(calls.size());
   for (absl::StatusOr<Call>& call : calls) {
     if (call.ok()) {
-      granted.push_back(Accept(connection, std::move(call->descriptor), std::move(call->grant)));
+      granted.push_back(
+          Accept(connection, std::move(call->descriptor), asked_by, std::move(call->grant)));
     } else {
       granted.push_back(call.status());
     }

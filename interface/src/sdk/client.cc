@@ -4,6 +4,7 @@
 
 #include "packice/core/blocking.h"
 #include "sdk/connection.h"
+#include "sdk/held_object.h"
 #include "sdk/lease_hold.h"
 #include "sdk/reader_state.h"
 #include "sdk/requests.h"
@@ -25,9 +26,12 @@ absl::StatusOr<Writer> Client::Create(absl::string_view id, const CreateOptions&
 absl::StatusOr<Reader> Client::Get(absl::string_view id, const GetOptions& options) {
   absl::StatusOr<AcquireRequest> request = sdk::ReadRequest(id, options);
   if (!request.ok()) return request.status();
+  if (auto held = sdk::FindHeld(*connection_, *request)) {
+    return Reader(std::make_unique<sdk::ReaderState>(*std::move(held)));
+  }
   absl::StatusOr<sdk::Granted> granted = sdk::Acquire(connection_, *std::move(request));
   if (!granted.ok()) return granted.status();
-  return Reader(std::make_unique<sdk::ReaderState>(*std::move(granted)));
+  return Reader(std::make_unique<sdk::ReaderState>(sdk::Hold(*std::move(granted))));
 }
 
 absl::Status Client::Delete(absl::string_view id) {

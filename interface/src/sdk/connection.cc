@@ -6,6 +6,7 @@
 #include "packice/core/blocking.h"
 #include "packice/transport/direct_peer.h"
 #include "sdk/fork_generation.h"
+#include "sdk/held_objects.h"
 
 namespace packice::sdk {
 
@@ -24,6 +25,16 @@ Connection::Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats, Eve
       generation_(ForkGeneration()),
       descriptors_(options.max_open_descriptors, "open descriptors", "max_open_descriptors"),
       mappings_(options.max_mappings, "mappings", "max_mappings") {}
+
+void Connection::ReadWithoutMessages(UdsPeer& peer) {
+  uds_peer_ = &peer;
+  index_ = std::make_unique<IndexReader>(peer);
+  held_ = std::make_unique<HeldObjects>(*index_);
+}
+
+std::shared_ptr<const NodeConnection> Connection::node_connection() {
+  return uds_peer_ == nullptr ? nullptr : uds_peer_->Present();
+}
 
 Connection::~Connection() {
   // To end what is a copy of the parent's node could wait for threads that this process does not

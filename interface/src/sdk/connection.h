@@ -18,6 +18,8 @@
 
 namespace packice::sdk {
 
+class HeldObjects;
+
 // Thread-safe.
 class Connection {
  public:
@@ -35,11 +37,11 @@ class Connection {
     ExtensionCall extension = [remote = peer.get()](ExtensionRequest request, ExtensionDone done) {
       remote->Extension(std::move(request), std::move(done));
     };
-    std::unique_ptr<IndexReader> index;
-    if constexpr (std::is_same_v<Remote, UdsPeer>) index = std::make_unique<IndexReader>(*peer);
+    UdsPeer* uds_peer = nullptr;
+    if constexpr (std::is_same_v<Remote, UdsPeer>) uds_peer = peer.get();
     auto connection = std::shared_ptr<Connection>(new Connection(
         std::move(peer), std::move(node_stats), std::move(events), std::move(extension), options));
-    connection->index_ = std::move(index);
+    if (uds_peer != nullptr) connection->ReadWithoutMessages(*uds_peer);
     return connection;
   }
   static std::shared_ptr<Connection> InProcess(std::shared_ptr<Peer> peer,
@@ -61,6 +63,10 @@ class Connection {
   bool is_remote() const { return node_stats_ != nullptr; }
   // For reading without messages; null where the node cannot be read so.
   IndexReader* index() { return index_.get(); }
+  // What is held of a node that can be read so; else null.
+  HeldObjects* held() { return held_.get(); }
+  // As UdsPeer::Present; null of another peer.
+  std::shared_ptr<const NodeConnection> node_connection();
   Quota& descriptors() { return descriptors_; }
   Quota& mappings() { return mappings_; }
 
@@ -75,8 +81,12 @@ class Connection {
   Connection(std::unique_ptr<Peer> peer, NodeStatsCall node_stats, EventsCall events,
              ExtensionCall extension, const ConnectOptions& options);
 
+  void ReadWithoutMessages(UdsPeer& peer);
+
   std::unique_ptr<Peer> peer_;
-  std::unique_ptr<IndexReader> index_;  // of the peer, which it goes before
+  UdsPeer* uds_peer_ = nullptr;  // the same one, where it is one
+  std::unique_ptr<IndexReader> index_;
+  std::unique_ptr<HeldObjects> held_;
   // Null where the node is in this process.
   const NodeStatsCall node_stats_;
   const EventsCall events_;

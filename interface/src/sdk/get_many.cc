@@ -21,13 +21,25 @@ std::vector<absl::StatusOr<Reader>> Client::GetMany(absl::Span<const std::string
     ids.remove_prefix(chunk.size());
     left.wait = std::max(absl::ZeroDuration(), deadline - clock.Now());
     std::vector<absl::StatusOr<AcquireRequest>> requests;
-    requests.reserve(chunk.size());
-    for (const std::string& id : chunk) requests.push_back(sdk::ReadRequest(id, left));
-    for (auto& granted : sdk::AcquireMany(connection_, std::move(requests))) {
-      if (granted.ok()) {
-        readers.push_back(Reader(std::make_unique<sdk::ReaderState>(*std::move(granted))));
+    std::vector<size_t> asked;  // what each is for, of `readers`
+    for (const std::string& id : chunk) {
+      absl::StatusOr<AcquireRequest> request = sdk::ReadRequest(id, left);
+      auto held = request.ok() ? sdk::FindHeld(*connection_, *request) : absl::nullopt;
+      if (held.has_value()) {
+        readers.push_back(Reader(std::make_unique<sdk::ReaderState>(*std::move(held))));
+        continue;
+      }
+      asked.push_back(readers.size());
+      requests.push_back(std::move(request));
+      readers.push_back(absl::UnknownError("not answered"));
+    }
+    auto granted = sdk::AcquireMany(connection_, std::move(requests));
+    for (size_t i = 0; i < granted.size(); ++i) {
+      if (granted[i].ok()) {
+        readers[asked[i]] =
+            Reader(std::make_unique<sdk::ReaderState>(sdk::Hold(*std::move(granted[i]))));
       } else {
-        readers.push_back(granted.status());
+        readers[asked[i]] = granted[i].status();
       }
     }
   }

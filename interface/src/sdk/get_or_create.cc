@@ -61,7 +61,9 @@ absl::StatusOr<Reader> Client::GetOrCreate(absl::string_view id,
     sdk::WriterState& state = *writer->state_;
     if (absl::Status status = FillAndSeal(*writer, fill, state); !status.ok()) return status;
     // The sealed CREATE lease pins the object as a READ lease does, so it is read through that one.
-    if (state.has_bytes()) return Reader(std::make_unique<sdk::ReaderState>(state.Take()));
+    if (state.has_bytes()) {
+      return Reader(std::make_unique<sdk::ReaderState>(sdk::Hold(state.Take())));
+    }
     return Get(id, get);  // `fill` sealed it; the Writer pins it meanwhile
   }
 }

@@ -4,9 +4,6 @@
 #include <vector>
 
 #include "packice/core/error.h"
-#include "packice/core/mutex.h"
-#include "sdk/fork_generation.h"
-#include "sdk/snapshot_keeper.h"
 
 namespace packice::sdk {
 namespace {
@@ -32,43 +29,11 @@ bool IsRefusal(const absl::Status& status) {
 
 }  // namespace
 
-struct IndexReader::State {
-  const uint64_t generation = ForkGeneration();
-  SnapshotKeeper keeper;
-  std::atomic<uint32_t> grants{0};
-  // One replaces at a time. Before the keeper's.
-  Mutex mutex;
-  bool opening ABSL_GUARDED_BY(mutex) = false;
-  Instant not_before ABSL_GUARDED_BY(mutex) = -absl::InfiniteDuration();
-};
-
-IndexReader::IndexReader(UdsPeer& peer, const Clock& clock)
-    : peer_(peer), clock_(clock), state_(new State) {}
-
-IndexReader::~IndexReader() {
-  State* const state = state_.load(std::memory_order_relaxed);
-  if (state->generation == ForkGeneration()) {
-    delete state;
-  } else {
-    state->keeper.Abandon();
-  }
-}
-
-IndexReader::State& IndexReader::Mine() {
-  State* state = state_.load(std::memory_order_acquire);
-  if (state->generation == ForkGeneration()) return *state;
-  auto* const fresh = new State;
-  if (state_.compare_exchange_strong(state, fresh, std::memory_order_acq_rel)) {
-    state->keeper.Abandon();  // the parent's
-    return *fresh;
-  }
-  delete fresh;  // another thread of the child was faster
-  return *state;
-}
+IndexReader::IndexReader(UdsPeer& peer, const Clock& clock) : peer_(peer), clock_(clock) {}
 
 IndexReader::Answer IndexReader::Read(absl::string_view id, absl::Span<char> out) {
   using Found = ReadIndexView::Outcome;
-  State& state = Mine();
+  State& state = state_.Get();
   for (int tries = kTries; tries > 0; --tries) {
     absl::optional<uint32_t> unknown;
     ReadIndexView::Found found;
@@ -84,6 +49,19 @@ IndexReader::Answer IndexReader::Read(absl::string_view id, absl::Span<char> out
     if (!better) break;
   }
   return {};
+}
+
+bool IndexReader::IsAt(absl::string_view id, const ObjectPlace& place, uint64_t bytes) {
+  State& state = state_.Get();
+  for (int tries = kTries; tries > 0; --tries) {
+    auto outcome = ReadIndexView::Outcome::kStale;
+    if (const SnapshotKeeper::Use use = state.keeper.Enter(); use.get() != nullptr) {
+      outcome = use->IsAt(id, place, bytes);
+    }
+    if (outcome == ReadIndexView::Outcome::kFound) return true;
+    if (outcome != ReadIndexView::Outcome::kStale || !OpenIndex(state)) break;
+  }
+  return false;
 }
 
 bool IndexReader::OpenIndex(State& state) {
@@ -123,7 +101,7 @@ bool IndexReader::LearnSegments(State& state, uint32_t wanted) {
 }
 
 void IndexReader::Granted() {
-  State& state = Mine();
+  State& state = state_.Get();
   if (state.grants.fetch_add(1, std::memory_order_relaxed) % kLookEvery == kLookEvery - 1) {
     DropSegments(state);
   }

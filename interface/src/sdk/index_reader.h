@@ -8,12 +8,16 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "packice/core/clock.h"
+#include "packice/core/mutex.h"
+#include "packice/core/object_place.h"
 #include "packice/transport/uds_peer.h"
+#include "sdk/per_process.h"
+#include "sdk/snapshot_keeper.h"
 
 namespace packice::sdk {
 
@@ -30,20 +34,30 @@ class IndexReader {
   };
 
   explicit IndexReader(UdsPeer& peer, const Clock& clock = Clock::System());
-  ~IndexReader();
 
   // `out` may hold anything unless the outcome is kRead.
   Answer Read(absl::string_view id, absl::Span<char> out);
+
+  // Whether the node's object of this id lies there; counts as a read of so many bytes if it does.
+  // False where that cannot be seen. Of an object that a lease keeps from going.
+  bool IsAt(absl::string_view id, const ObjectPlace& place, uint64_t bytes);
 
   // To be called when a lease was granted: the node tells with some of them which segments it has
   // given up, whose memory goes when nobody has it mapped.
   void Granted();
 
  private:
-  // All that belongs to one process.
-  struct State;
+  struct State {
+    void Abandon() { keeper.Abandon(); }
 
-  State& Mine();
+    SnapshotKeeper keeper;
+    std::atomic<uint32_t> grants{0};
+    // One replaces at a time. Before the keeper's.
+    Mutex mutex;
+    bool opening ABSL_GUARDED_BY(mutex) = false;
+    Instant not_before ABSL_GUARDED_BY(mutex) = -absl::InfiniteDuration();
+  };
+
   // These answer whether another try may do better.
   bool OpenIndex(State& state);
   bool LearnSegments(State& state, uint32_t wanted);
@@ -51,7 +65,7 @@ class IndexReader {
 
   UdsPeer& peer_;
   const Clock& clock_;
-  std::atomic<State*> state_;  // owned
+  PerProcess<State> state_;
 };
 
 }  // namespace packice::sdk

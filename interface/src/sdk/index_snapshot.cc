@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "packice/backends/read_index.h"
 
 namespace packice::sdk {
 
@@ -57,6 +58,21 @@ IndexSnapshot::Found IndexSnapshot::Read(absl::string_view id, absl::Span<char> 
     hints_->Add({static_cast<uint32_t>(found.slot), found.check()}, found.size);
   }
   return found;
+}
+
+ReadIndexView::Outcome IndexSnapshot::IsAt(absl::string_view id, const ObjectPlace& place,
+                                           uint64_t bytes) const {
+  using Outcome = ReadIndexView::Outcome;
+  const Found found = view_->Lookup(id);
+  if (found.outcome != Outcome::kFound) return found.outcome;
+  ObjectPlace now{0, found.offset};
+  if (found.segment != ReadIndexEntry::kOwnMemory) {
+    if (!knows_segments()) return Outcome::kStale;
+    now.segment = first_segment_ + found.segment;
+  }
+  if (!(now == place)) return Outcome::kMissing;
+  hints_->Add({static_cast<uint32_t>(found.slot), found.check()}, bytes);
+  return Outcome::kFound;
 }
 
 bool IndexSnapshot::HasOtherThan(const std::vector<MappedSegment>& segments) const {

@@ -16,7 +16,7 @@
 #include "packice/backends/read_hints.h"
 #include "packice/backends/read_index_view.h"
 #include "packice/core/clock.h"
-#include "packice/core/unique_fd.h"
+#include "packice/core/object_place.h"
 #include "packice/transport/uds_peer.h"
 
 namespace packice::sdk {
@@ -36,12 +36,16 @@ class IndexSnapshot {
   // segment that would have been needed and is not here.
   Found Read(absl::string_view id, absl::Span<char> out, absl::optional<uint32_t>& unknown) const;
 
+  // kFound where the object of this id lies there, which counts as a read of so many bytes;
+  // kMissing where it does not; kStale where only a newer snapshot can tell.
+  ReadIndexView::Outcome IsAt(absl::string_view id, const ObjectPlace& place, uint64_t bytes) const;
+
   bool Has(uint32_t segment) const { return segments_.contains(segment); }
   // Whether one of its segments is not among these.
   bool HasOtherThan(const std::vector<MappedSegment>& segments) const;
   // Whether the node has told what its segments are called: not before it has one.
   bool knows_segments() const { return first_segment_ != 0; }
-  const std::shared_ptr<const UniqueFd>& connection() const { return connection_; }
+  const std::shared_ptr<const NodeConnection>& connection() const { return connection_; }
 
   // In a forked child, of the parent's: lets go of the memory that is the node's. The rest stays
   // for ever, because descriptors in it are closed already and may have been taken anew.
@@ -53,7 +57,7 @@ class IndexSnapshot {
 
   std::shared_ptr<const ReadIndexView> view_;
   std::shared_ptr<ReadHintsWriter> hints_;
-  std::shared_ptr<const UniqueFd> connection_;
+  std::shared_ptr<const NodeConnection> connection_;
   uint64_t first_segment_ = 0;
   absl::flat_hash_map<uint32_t, MappedSegment> segments_;  // by the index's numbers
 };

@@ -44,11 +44,17 @@ absl::StatusOr<Quota::Share> TakeDescriptor(Connection& connection) {
 }
 
 absl::StatusOr<Granted> Accept(const std::shared_ptr<Connection>& connection,
-                               Quota::Share descriptors, absl::StatusOr<Grant> grant) {
+                               Quota::Share descriptors,
+                               const std::shared_ptr<const NodeConnection>& asked_by,
+                               absl::StatusOr<Grant> grant) {
   if (!grant.ok()) return grant.status();
   if (connection->index() != nullptr) connection->index()->Granted();
   Granted granted{LeaseHold(connection, grant->lease.id), std::move(grant->object),
                   std::move(descriptors)};
+  granted.lasts = grant->lease.ttl == absl::InfiniteDuration();
+  if (granted.lasts && asked_by != nullptr && asked_by == connection->node_connection()) {
+    granted.granted_by = asked_by;
+  }
   const size_t blobs = granted.object->blobs().size();
   if (connection->is_remote() && blobs > 1) {
     granted.descriptors = Quota::Share();
@@ -64,7 +70,8 @@ absl::StatusOr<Granted> Acquire(const std::shared_ptr<Connection>& connection,
   if (absl::Status status = connection->Check(); !status.ok()) return status;
   absl::StatusOr<Quota::Share> descriptor = TakeDescriptor(*connection);
   if (!descriptor.ok()) return descriptor.status();
-  return Accept(connection, *std::move(descriptor),
+  const auto asked_by = connection->node_connection();
+  return Accept(connection, *std::move(descriptor), asked_by,
                 blocking::Acquire(connection->peer(), std::move(request)));
 }
 

@@ -52,6 +52,10 @@ struct Granted {
   LeaseHold lease;
   std::shared_ptr<Object> object;
   Quota::Share descriptors;
+  bool lasts = false;  // without a TTL
+  // The connection that it came by, where it is there as long as that is; null: not known, or not
+  // so.
+  std::shared_ptr<const NodeConnection> granted_by = nullptr;
 };
 
 // Blocks. Besides the peer's errors, `capacity` at the client's own bound on descriptors.
@@ -59,9 +63,12 @@ absl::StatusOr<Granted> Acquire(const std::shared_ptr<Connection>& connection,
                                 AcquireRequest request);
 
 // Makes a Granted of a peer's answer. `descriptors` is a share of one, taken before asking; empty
-// where the connection passes none.
+// where the connection passes none. `asked_by` is what
+// Connection::node_connection() was before asking.
 absl::StatusOr<Granted> Accept(const std::shared_ptr<Connection>& connection,
-                               Quota::Share descriptors, absl::StatusOr<Grant> grant);
+                               Quota::Share descriptors,
+                               const std::shared_ptr<const NodeConnection>& asked_by,
+                               absl::StatusOr<Grant> grant);
 
 // The share to take before asking for one object.
 absl::StatusOr<Quota::Share> TakeDescriptor(Connection& connection);

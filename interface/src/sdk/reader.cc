@@ -8,15 +8,9 @@ namespace packice {
 
 namespace sdk {
 
-ReaderState::ReaderState(Granted granted)
-    : lease_(std::move(granted.lease)),
-      id_(granted.object->id()),
-      metadata_(granted.object->metadata()),
-      bytes_(lease_.connection(), std::move(granted.object), std::move(granted.descriptors)) {}
-
 std::istream& ReaderState::stream() {
   MutexLock lock(mutex_);
-  if (stream_ == nullptr) stream_ = std::make_unique<ViewStream>(bytes_.View(0));
+  if (stream_ == nullptr) stream_ = std::make_unique<ViewStream>(bytes().View(0));
   return *stream_;
 }
 

@@ -60,14 +60,14 @@ void SnapshotKeeper::Wake() {
 
 void SnapshotKeeper::Watch() {
   std::vector<std::unique_ptr<IndexSnapshot>> replaced;
-  std::shared_ptr<const UniqueFd> connection;
+  std::shared_ptr<const NodeConnection> connection;
   while (Next(replaced, connection)) {
     if (!replaced.empty()) {
       readers_.AwaitReaders();
       replaced.clear();
     }
     pollfd polled[2] = {{wake_.get(), POLLIN, 0},
-                        {connection != nullptr ? connection->get() : -1, POLLRDHUP, 0}};
+                        {connection != nullptr ? connection->socket.get() : -1, POLLRDHUP, 0}};
     poll(polled, 2, -1);
     uint64_t count = 0;
     if (polled[0].revents != 0) (void)!read(wake_.get(), &count, sizeof(count));
@@ -76,7 +76,7 @@ void SnapshotKeeper::Watch() {
 }
 
 bool SnapshotKeeper::Next(std::vector<std::unique_ptr<IndexSnapshot>>& replaced,
-                          std::shared_ptr<const UniqueFd>& connection) {
+                          std::shared_ptr<const NodeConnection>& connection) {
   MutexLock lock(mutex_);
   replaced.swap(replaced_);
   const IndexSnapshot* const current = current_.load(std::memory_order_relaxed);
@@ -84,7 +84,7 @@ bool SnapshotKeeper::Next(std::vector<std::unique_ptr<IndexSnapshot>>& replaced,
   return !ended_;
 }
 
-void SnapshotKeeper::HungUp(const std::shared_ptr<const UniqueFd>& connection) {
+void SnapshotKeeper::HungUp(const std::shared_ptr<const NodeConnection>& connection) {
   MutexLock lock(mutex_);
   const IndexSnapshot* const current = current_.load(std::memory_order_relaxed);
   if (current != nullptr && current->connection() == connection) Exchange(nullptr);

@@ -27,13 +27,20 @@ class SnapshotKeeper {
    public:
     explicit Use(SnapshotKeeper& keeper)
         : section_(keeper.readers_.Enter()),
-          snapshot_(keeper.current_.load(std::memory_order_seq_cst)) {}
+          snapshot_(Connected(keeper.current_.load(std::memory_order_seq_cst))) {}
 
-    // Null while there is none.
+    // Null while there is none, and where its connection is known to be over: the thread that drops
+    // it may not have run yet.
     const IndexSnapshot* get() const { return snapshot_; }
     const IndexSnapshot* operator->() const { return snapshot_; }
 
    private:
+    static const IndexSnapshot* Connected(const IndexSnapshot* snapshot) {
+      const bool over =
+          snapshot != nullptr && snapshot->connection()->broken.load(std::memory_order_acquire);
+      return over ? nullptr : snapshot;
+    }
+
     const ReadSections::Section section_;
     const IndexSnapshot* const snapshot_;
   };
@@ -57,9 +64,9 @@ class SnapshotKeeper {
   void Watch();
   // What was replaced, and the connection of what is not; false when it is over.
   bool Next(std::vector<std::unique_ptr<IndexSnapshot>>& replaced,
-            std::shared_ptr<const UniqueFd>& connection);
+            std::shared_ptr<const NodeConnection>& connection);
   void Wake();
-  void HungUp(const std::shared_ptr<const UniqueFd>& connection);
+  void HungUp(const std::shared_ptr<const NodeConnection>& connection);
 
   std::atomic<IndexSnapshot*> current_{nullptr};  // owned; exchanged under mutex_
   ReadSections readers_;

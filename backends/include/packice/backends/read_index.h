@@ -3,7 +3,7 @@
 //
 // Owned by the node. Thread-safe; one short lock. An entry is a promise: until Withdraw returns,
 // the bytes at its place are the object's. What cannot be told here (a table with no place for an
-// id, sizes past 4 GiB, offsets past 1 TiB) is left out, and its readers ask the node.
+// id, sizes of 4 GiB, offsets past 1 TiB) is left out, and its readers ask the node.
 //
 // The table grows by a new one in new memory: entries move a few with each call, and when all have,
 // descriptor() changes and readers of the old one are told that it is stale. The call that is last
@@ -33,12 +33,18 @@ namespace packice {
 class ReadIndexTable;
 
 struct ReadIndexEntry {
+  // For `segment`: the object has memory of its own, and `offset` is that memory's inode.
+  static constexpr uint32_t kOwnMemory = UINT32_MAX;
+
   absl::string_view id;  // of 1 to 255 bytes
+  // Where the object begins, which no two objects do at a time.
   uint32_t segment = 0;
   uint64_t offset = 0;
   uint64_t size = 0;
   // From when on nobody may read it. On the scale of the system clock, which all processes share.
   Instant deadline = absl::InfiniteDuration();
+  // All of it lies there. Otherwise the entry only says which object has the id now.
+  bool readable = true;
 };
 
 struct ReadIndexOptions {

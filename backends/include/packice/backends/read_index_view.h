@@ -29,7 +29,7 @@ class ReadIndexView {
  public:
   enum class Outcome {
     kFound,
-    kMissing,
+    kMissing,   // of Read: also what is not readable
     kStale,     // another table took its place, or the node has ended: get the new one
     kTooSmall,  // of Read only: `size` bytes do not fit into `out`
   };
@@ -39,6 +39,7 @@ class ReadIndexView {
     // The rest is there for kFound and kTooSmall.
     uint32_t segment = 0;
     uint64_t offset = 0;
+    bool readable = false;  // as ReadIndexEntry has it
     uint64_t size = 0;
     uint64_t slot = 0;
     uint64_t version = 0;  // of the slot
@@ -62,7 +63,7 @@ class ReadIndexView {
   Found Lookup(absl::string_view id) const;
 
   // Whether all bytes copied between Lookup and now from where `found` says were the object's. What
-  // was copied is not to be looked at before. Requires: `found` is this view's, and kFound.
+  // was copied is not to be looked at before. Requires: `found` is this view's, kFound, readable.
   bool Validate(const Found& found) const;
 
   // All of a read: looks up, copies into the front of `out`, validates; again when it lost a race,

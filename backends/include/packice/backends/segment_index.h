@@ -1,4 +1,5 @@
-// Puts the small objects of a memory store into a ReadIndex, as its peer tells of them.
+// Puts the objects of a memory store into a ReadIndex, as its peer tells of them: the small ones to
+// be read, the others so that a client sees whether an object that it holds still has its id.
 //
 // Owned by the node; outlives the peer. Thread-safe.
 #pragma once
@@ -19,7 +20,7 @@ class SegmentIndex final : public ObjectIndex {
 
   explicit SegmentIndex(std::unique_ptr<ReadIndex> index) : index_(std::move(index)) {}
 
-  // Only of one blob, in a segment of this node.
+  // Readable: of one blob, in a segment of this node.
   void Publish(const Object& object, Instant deadline) override;
   void Withdraw(const ObjectId& object_id) override;
 

@@ -6,10 +6,12 @@
 // next call connects anew; in a forked child the first call does.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -35,12 +37,21 @@ struct UdsPeerOptions {
   size_t pieces_from = (1 << 20) + 1;
 };
 
+// A connection to a node.
+struct NodeConnection {
+  explicit NodeConnection(UniqueFd fd) : socket(std::move(fd)) {}
+
+  // Hung up when the node is gone. Not to be read or written but by the peer.
+  const UniqueFd socket;
+  // The peer has found that it is over. For good.
+  std::atomic<bool> broken{false};
+};
+
 struct SharedIndex {
   UniqueFd index;
   UniqueFd hints;
-  uint64_t first_segment = 0;  // SharedReads::first_segment
-  // The connection that it came by; hung up when the node is gone. Not to be read or written.
-  std::shared_ptr<const UniqueFd> connection;
+  uint64_t first_segment = 0;                        // SharedReads::first_segment
+  std::shared_ptr<const NodeConnection> connection;  // that it came by
 };
 
 struct MappedSegment {
@@ -88,6 +99,8 @@ class UdsPeer final : public Peer {
 
   // --- For reading without messages.
 
+  // The connection that calls go through now; null while there is none.
+  std::shared_ptr<const NodeConnection> Present();
   // What the node offers for it. Blocks. `unsupported` of a node that offers nothing.
   absl::StatusOr<SharedIndex> OpenIndex();
   // The segments of the node's shared memory that the present connection has mapped: those that

@@ -1,0 +1,30 @@
+#include "sdk/held_object.h"
+
+#include "packice/core/object_place.h"
+#include "sdk/held_objects.h"
+
+namespace packice::sdk {
+
+HeldObject Hold(Granted granted) {
+  const std::shared_ptr<Connection>& connection = granted.lease.shared_connection();
+  HeldObjects* const others = granted.granted_by == nullptr ? nullptr : connection->held();
+  absl::optional<ObjectPlace> place;
+  if (others != nullptr && granted.object->blobs().front()->size() > 0) {
+    place = PlaceOf(*granted.object);
+  }
+  std::shared_ptr<SealedObject> object(
+      new SealedObject{connection,
+                       granted.object->id(),
+                       granted.object->metadata(),
+                       {*connection, std::move(granted.object), std::move(granted.descriptors)}});
+  HeldObject held{LeaseShare(std::move(granted.lease), granted.lasts), std::move(object)};
+  if (place.has_value()) others->Add(held, *place, std::move(granted.granted_by));
+  return held;
+}
+
+absl::optional<HeldObject> FindHeld(Connection& connection, const AcquireRequest& request) {
+  if (connection.held() == nullptr || request.ttl.has_value()) return absl::nullopt;
+  return connection.held()->Find(request.object_id);
+}
+
+}  // namespace packice::sdk
