@@ -1,6 +1,12 @@
 // A client in a forked child.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cstddef>
 
 #include "node.h"
 #include "read_node.h"
@@ -14,6 +20,19 @@ bool InForkedChild(const std::function<bool()>& child) {
   if (pid == 0) _exit(child() ? 0 : 1);
   int status = 0;
   return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// From now on the kernel ends this process at any system call of this thread but its exit.
+bool AllowOnlyToExit() {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+  };
+  const sock_fprog filter = {std::size(program), program};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 }
 
 TEST(ForkTest, SocketClientWorksInTheChildAndLeavesTheParentsLeases) {
@@ -44,6 +63,24 @@ TEST(ForkTest, SocketClientWorksInTheChildAndLeavesTheParentsLeases) {
   EXPECT_EQ(leases, 1u);
   EXPECT_THAT(writer->Write("parent"), IsOk());
   EXPECT_THAT(writer->Seal(), IsOk());
+}
+
+TEST(ForkTest, ReadsWithoutMessagesMakeNoSystemCall) {
+  ReadNode node;
+  const std::unique_ptr<Client> client = node.Connect();
+  const std::string bytes = Pattern(1000);
+  ASSERT_THAT(client->Put("a", bytes), IsOk());
+  const auto read = [&](int times) {
+    char room[1000];
+    for (int i = 0; i < times; ++i) {
+      const absl::StatusOr<size_t> size = client->ReadInto("a", absl::MakeSpan(room));
+      if (!size.ok() || absl::string_view(room, *size) != bytes) return false;
+    }
+    return true;
+  };
+  EXPECT_TRUE(InForkedChild([&] { return read(100) && AllowOnlyToExit() && read(10'000); }));
+  EXPECT_FALSE(InForkedChild([&] { return AllowOnlyToExit() && client->Stat("a").ok(); }))
+      << "so it would be seen";
 }
 
 TEST(ForkTest, ChildGetsForItselfWhatTheParentHolds) {
