@@ -9,8 +9,6 @@
 
 namespace packice::sdk {
 
-SnapshotKeeper::SnapshotKeeper() : wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-
 SnapshotKeeper::~SnapshotKeeper() {
   std::thread watcher;
   {
@@ -18,27 +16,30 @@ SnapshotKeeper::~SnapshotKeeper() {
     ended_ = true;
     watcher = std::move(watcher_);
   }
-  Wake();
-  if (watcher.joinable()) watcher.join();
+  if (watcher.joinable()) {
+    Wake();
+    watcher.join();
+  }
   delete current_.load(std::memory_order_relaxed);
 }
 
 bool SnapshotKeeper::Replace(std::unique_ptr<IndexSnapshot> next) {
-  if (!wake_) return false;
-  {
-    MutexLock lock(mutex_);
-    if (next == nullptr && current_.load(std::memory_order_relaxed) == nullptr) return true;
-    if (!watcher_.joinable()) {
-      // It waits for mutex_, and so finds what is put there now.
-      try {
-        watcher_ = std::thread([this] { Watch(); });
-      } catch (const std::system_error&) {
-        return false;
-      }
-    }
-    Exchange(std::move(next));
-  }
+  MutexLock lock(mutex_);
+  if (next == nullptr && current_.load(std::memory_order_relaxed) == nullptr) return true;
+  if (!watcher_.joinable() && !StartWatcher()) return false;
+  Exchange(std::move(next));
   Wake();
+  return true;
+}
+
+bool SnapshotKeeper::StartWatcher() {
+  if (!wake_) wake_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake_) return false;
+  try {
+    watcher_ = std::thread([this] { Watch(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
   return true;
 }
 

@@ -45,7 +45,7 @@ class SnapshotKeeper {
     const IndexSnapshot* const snapshot_;
   };
 
-  SnapshotKeeper();
+  SnapshotKeeper() = default;
   // Ends the thread. Nobody is at using it.
   ~SnapshotKeeper();
 
@@ -60,6 +60,7 @@ class SnapshotKeeper {
   void Abandon();
 
  private:
+  bool StartWatcher() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Exchange(std::unique_ptr<IndexSnapshot> next) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Watch();
   // What was replaced, and the connection of what is not; false when it is over.
@@ -70,7 +71,7 @@ class SnapshotKeeper {
 
   std::atomic<IndexSnapshot*> current_{nullptr};  // owned; exchanged under mutex_
   ReadSections readers_;
-  UniqueFd wake_;  // an eventfd, for the thread
+  UniqueFd wake_;  // an eventfd, for the thread; made before it
   Mutex mutex_;
   std::vector<std::unique_ptr<IndexSnapshot>> replaced_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
