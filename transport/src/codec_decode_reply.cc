@@ -392,14 +392,7 @@ void ReadReply(const json::Node& node, const Request* asked, DecodedReply& decod
 
 DecodedReply DecodeReply(absl::string_view line, const Request& asked) {
   DecodedReply decoded;
-  if (asked.op == Op::kAcquire &&
-      json::ReadUsualGrant(line, decoded.reply.emplace().emplace<GrantReply>())) {
-    return decoded;
-  }
-  if ((asked.op == Op::kPut || asked.op == Op::kSeal) &&
-      json::ReadUsualSealed(line, decoded.reply.emplace().emplace<Sealed>())) {
-    return decoded;
-  }
+  if (json::ReadUsualReply(line, asked, decoded.reply.emplace())) return decoded;
   json::Document document;
   if (document.Parse(line, kMaxDepth)) {
     ReadReply(*document.root(), &asked, decoded);

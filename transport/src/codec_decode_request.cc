@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -373,13 +374,19 @@ DecodedRequest DecodeText(absl::string_view text, const Known& known) {
   return decoded;
 }
 
+uint64_t PayloadOf(const Request& request) {
+  if (const auto* put = absl::get_if<PutMessage>(&request.body)) return put->payload;
+  const auto* batch = absl::get_if<std::unique_ptr<BatchRequest>>(&request.body);
+  if (batch == nullptr) return 0;
+  return std::accumulate((*batch)->payloads.begin(), (*batch)->payloads.end(), uint64_t{0});
+}
+
 }  // namespace
 
 DecodedRequest DecodeRequest(absl::string_view line, absl::Span<const std::string> more_ops) {
   DecodedRequest usual;
   if (json::ReadUsualRequest(line, usual.request.emplace())) {
-    const auto* put = absl::get_if<PutMessage>(&usual.request->body);
-    if (put != nullptr) usual.payload = put->payload;
+    usual.payload = PayloadOf(*usual.request);
     return usual;
   }
   return DecodeText(line, {more_ops, absl::nullopt});

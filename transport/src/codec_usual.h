@@ -11,16 +11,15 @@
 
 namespace packice::json {
 
-// False when the line is not one of the usual requests; `request` is then to be thrown away.
+// False when the line is not one of the usual requests, or a batch of such; `request` is then to be
+// thrown away.
 bool ReadUsualRequest(absl::string_view line, Request& request);
 
 // The same for a body whose op is known from elsewhere.
 bool ReadUsualBody(Op op, absl::string_view body, Request& request);
 
-// The same for the answer to an acquire, with a single descriptor.
-bool ReadUsualGrant(absl::string_view line, GrantReply& grant);
-
-// The same for the answer to a seal or a put.
-bool ReadUsualSealed(absl::string_view line, Sealed& sealed);
+// The same for the answer to `asked`: to an acquire of one blob, a put, a seal, a release, a batch
+// of such.
+bool ReadUsualReply(absl::string_view line, const Request& asked, Reply& reply);
 
 }  // namespace packice::json

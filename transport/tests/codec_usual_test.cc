@@ -1,9 +1,13 @@
 // The short cut for usual messages never differs from the general reader.
 #include "codec_usual.h"
 
+#include <memory>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "packice/transport/codec.h"
@@ -11,9 +15,8 @@
 namespace packice {
 namespace {
 
-using json::ReadUsualGrant;
+using json::ReadUsualReply;
 using json::ReadUsualRequest;
-using json::ReadUsualSealed;
 
 const char* const kRequests[] = {
     R"({"op":"acquire","intent":"read","object_id":"models/a/1"})",
@@ -25,6 +28,10 @@ const char* const kRequests[] = {
     R"({"op":"release","lease_id":"00112233445566778899aabbccddeeff"})",
     R"({"op":"put","object_id":"models/a/1","payload":0})",
     R"({"op":"put","object_id":"a","payload":262144})",
+    R"({"op":"batch","requests":[{"op":"release","lease_id":"00112233445566778899aabbccddeeff"},)"
+    R"({"op":"acquire","intent":"read","object_id":"models/a/1"}]})",
+    R"({"op":"batch","requests":[{"op":"put","object_id":"a","payload":0},)"
+    R"({"op":"put","object_id":"b","payload":7},{"op":"put","object_id":"c","payload":0}]})",
 };
 
 constexpr char kGrant[] =
@@ -39,6 +46,8 @@ constexpr char kSegmentGrant[] =
 
 constexpr char kSealed[] = R"({"status":"sealed","object_id":"a/b","size":4096})";
 
+constexpr char kReleased[] = R"({"status":"released"})";
+
 // A space where JSON allows one: the short cut does not know it, the general reader does.
 std::string Spaced(std::string line) { return line.empty() ? line : line.insert(1, " "); }
 
@@ -48,10 +57,42 @@ std::string Encoded(const Request& request) {
   return line;
 }
 
-Request Acquire() {
+Request AskedFor(Op op) {
   Request asked;
-  asked.op = Op::kAcquire;
+  asked.op = op;
   return asked;
+}
+
+// What a usual answer answers.
+struct Usual {
+  std::string answer;
+  Request asked;
+};
+
+std::vector<Usual> UsualAnswers() {
+  std::vector<Usual> answers;
+  Request batch = AskedFor(Op::kBatch);
+  auto& all = batch.body.emplace<std::unique_ptr<BatchRequest>>(std::make_unique<BatchRequest>());
+  std::string together;
+  const auto add = [&](Op op, const char* answer) {
+    answers.push_back({answer, AskedFor(op)});
+    all->requests.emplace_back(AskedFor(op));
+    absl::StrAppend(&together, together.empty() ? "" : ",", answer);
+  };
+  add(Op::kRelease, kReleased);
+  add(Op::kAcquire, kGrant);
+  add(Op::kAcquire, kSegmentGrant);
+  add(Op::kSeal, kSealed);
+  add(Op::kPut, kSealed);
+  answers.push_back({absl::StrCat("{\"responses\":[", together, "]}"), std::move(batch)});
+  return answers;
+}
+
+void DropOlderNames(Reply& reply) {
+  if (auto* grant = absl::get_if<GrantReply>(&reply)) grant->older_names = false;
+  if (auto* batch = absl::get_if<std::unique_ptr<BatchReply>>(&reply)) {
+    for (Reply& one : (*batch)->responses) DropOlderNames(one);
+  }
 }
 
 TEST(CodecUsualTest, KnowsWhatTheEncodersWrite) {
@@ -60,17 +101,32 @@ TEST(CodecUsualTest, KnowsWhatTheEncodersWrite) {
     ASSERT_TRUE(ReadUsualRequest(line, request)) << line;
     EXPECT_EQ(Encoded(request), std::string(line) + "\n");
   }
-  GrantReply shared;
-  ASSERT_TRUE(ReadUsualGrant(kSegmentGrant, shared));
-  shared.older_names = false;
-  EXPECT_EQ(FormatReply(Reply(std::move(shared))), kSegmentGrant);
-  GrantReply grant;
-  ASSERT_TRUE(ReadUsualGrant(kGrant, grant));
-  grant.older_names = false;
-  EXPECT_EQ(FormatReply(Reply(std::move(grant))), kGrant);
-  Sealed sealed;
-  ASSERT_TRUE(ReadUsualSealed(kSealed, sealed));
-  EXPECT_EQ(FormatReply(Reply(std::move(sealed))), kSealed);
+  for (const Usual& usual : UsualAnswers()) {
+    Reply reply;
+    ASSERT_TRUE(ReadUsualReply(usual.answer, usual.asked, reply)) << usual.answer;
+    DropOlderNames(reply);
+    EXPECT_EQ(FormatReply(reply), usual.answer);
+  }
+}
+
+TEST(CodecUsualTest, CountsTheBytesThatFollowABatch) {
+  const DecodedRequest decoded = DecodeRequest(
+      R"({"op":"batch","requests":[{"op":"release","lease_id":"00112233445566778899aabbccddeeff"},)"
+      R"({"op":"put","object_id":"a","payload":3},{"op":"put","object_id":"b","payload":4}]})");
+  EXPECT_EQ(decoded.payload, 7u);
+  const auto& batch = absl::get<std::unique_ptr<BatchRequest>>(decoded.request->body);
+  EXPECT_THAT(batch->payloads, testing::ElementsAre(0, 3, 4));
+}
+
+TEST(CodecUsualTest, AnswersOtherThanThoseThatWereAskedForAreNotUsual) {
+  const std::vector<Usual> answers = UsualAnswers();
+  Request fewer = AskedFor(Op::kBatch);
+  auto& one = fewer.body.emplace<std::unique_ptr<BatchRequest>>(std::make_unique<BatchRequest>());
+  one->requests.emplace_back(AskedFor(Op::kRelease));
+  Reply reply;
+  EXPECT_FALSE(ReadUsualReply(answers.back().answer, fewer, reply));
+  EXPECT_FALSE(ReadUsualReply(kReleased, answers.back().asked, reply));
+  EXPECT_FALSE(ReadUsualReply(kSealed, AskedFor(Op::kDiscard), reply));
 }
 
 TEST(CodecUsualTest, LeavesTheUnusualToTheGeneralReader) {
@@ -90,6 +146,9 @@ TEST(CodecUsualTest, LeavesTheUnusualToTheGeneralReader) {
       R"({"op":"put","object_id":"a","payload":262145})",
       R"({"op":"put","object_id":"a","payload":-1})",
       R"({"op":"put","payload":1})",
+      R"({"op":"batch","requests":[]})",
+      R"({"op":"batch","requests":[{"op":"put","object_id":"a","payload":1},]})",
+      R"({"op":"batch","requests":[{"op":"batch","requests":[]}]})",
   };
   for (const char* line : unusual) {
     Request request;
@@ -123,6 +182,7 @@ TEST(CodecUsualTest, AgreesWithTheGeneralReaderOnMutatedLines) {
     }
     return line;
   };
+  const std::vector<Usual> answers = UsualAnswers();
   int taken = 0;
   for (int i = 0; i < 200000; ++i) {
     const std::string line = mutate(kRequests[random() % std::size(kRequests)]);
@@ -133,22 +193,14 @@ TEST(CodecUsualTest, AgreesWithTheGeneralReaderOnMutatedLines) {
       ASSERT_TRUE(general.request.ok()) << line << ": " << general.request.status();
       ASSERT_EQ(Encoded(usual), Encoded(*general.request)) << line;
     }
-    const std::string told = mutate(kSealed);
-    Sealed sealed;
-    if (ReadUsualSealed(told, sealed)) {
-      Request seal;
-      seal.op = Op::kSeal;
-      DecodedReply general = DecodeReply(Spaced(told), seal);
-      ASSERT_TRUE(general.reply.ok()) << told << ": " << general.reply.status();
-      ASSERT_EQ(FormatReply(Reply(std::move(sealed))), FormatReply(*general.reply)) << told;
-    }
-    const std::string answer = mutate(i % 2 == 0 ? kGrant : kSegmentGrant);
-    GrantReply grant;
-    if (ReadUsualGrant(answer, grant)) {
+    const Usual& usual_answer = answers[random() % answers.size()];
+    const std::string answer = mutate(usual_answer.answer);
+    Reply reply;
+    if (ReadUsualReply(answer, usual_answer.asked, reply)) {
       ++taken;
-      DecodedReply general = DecodeReply(Spaced(answer), Acquire());
+      const DecodedReply general = DecodeReply(Spaced(answer), usual_answer.asked);
       ASSERT_TRUE(general.reply.ok()) << answer << ": " << general.reply.status();
-      ASSERT_EQ(FormatReply(Reply(std::move(grant))), FormatReply(*general.reply)) << answer;
+      ASSERT_EQ(FormatReply(reply), FormatReply(*general.reply)) << answer;
     }
   }
   EXPECT_GT(taken, 10000);
