@@ -10,8 +10,8 @@
 #include <atomic>
 #include <cstddef>
 #include <memory>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "packice/core/lease_id.h"
 
 namespace packice {
@@ -41,7 +41,7 @@ class SegmentHold {
   const LeaseId lease_id_;
   const std::weak_ptr<UdsChannel> channel_;
   const std::shared_ptr<std::atomic<size_t>> count_;
-  std::vector<std::shared_ptr<const void>> views_;
+  absl::InlinedVector<std::shared_ptr<const void>, 1> views_;
   std::atomic<pid_t> kept_by_{0};  // the process: a forked child tells the node nothing
 };
 

@@ -11,7 +11,7 @@ namespace {
 struct Call {
   AcquireRequest request;
   Quota::Share descriptor;
-  absl::StatusOr<Grant> grant;
+  absl::StatusOr<Grant> grant;  // set by the answer
 };
 
 // Calls that cannot be made are failures, and stay.
@@ -40,7 +40,7 @@ absl::StatusOr<Call> Prepare(Connection& connection, absl::StatusOr<AcquireReque
   if (absl::Status status = connection.Check(); !status.ok()) return status;
   absl::StatusOr<Quota::Share> descriptor = TakeDescriptor(connection);
   if (!descriptor.ok()) return descriptor.status();
-  return Call{*std::move(request), *std::move(descriptor), absl::UnknownError("not answered")};
+  return Call{*std::move(request), *std::move(descriptor), absl::StatusOr<Grant>()};
 }
 
 }  // namespace

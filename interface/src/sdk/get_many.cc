@@ -31,7 +31,7 @@ std::vector<absl::StatusOr<Reader>> Client::GetMany(absl::Span<const std::string
       }
       asked.push_back(readers.size());
       requests.push_back(std::move(request));
-      readers.push_back(absl::UnknownError("not answered"));
+      readers.emplace_back();
     }
     auto granted = sdk::AcquireMany(connection_, std::move(requests));
     for (size_t i = 0; i < granted.size(); ++i) {

@@ -12,11 +12,7 @@ HeldObject Hold(Granted granted) {
   if (others != nullptr && granted.object->blobs().front()->size() > 0) {
     place = PlaceOf(*granted.object);
   }
-  std::shared_ptr<SealedObject> object(
-      new SealedObject{connection,
-                       granted.object->id(),
-                       granted.object->metadata(),
-                       {*connection, std::move(granted.object), std::move(granted.descriptors)}});
+  auto object = std::make_shared<SealedObject>(granted);
   HeldObject held{LeaseShare(std::move(granted.lease), granted.lasts), std::move(object)};
   if (place.has_value()) others->Add(held, *place, std::move(granted.granted_by));
   return held;

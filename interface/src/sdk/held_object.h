@@ -15,6 +15,13 @@ namespace packice::sdk {
 
 // Stays readable when its lease is over. Thread-safe.
 struct SealedObject {
+  // Takes the object and its descriptors out of it.
+  explicit SealedObject(Granted& granted)
+      : connection(granted.lease.shared_connection()),
+        id(granted.object->id()),
+        metadata(granted.object->metadata()),
+        bytes(*connection, std::move(granted.object), std::move(granted.descriptors)) {}
+
   const std::shared_ptr<Connection> connection;  // which the bytes need to the end
   const ObjectId id;
   const Metadata metadata;

@@ -26,6 +26,7 @@ absl::StatusOr<LeaseId> LeaseHold::Use() const {
 }
 
 void LeaseHold::Release() {
+  if (!live_) return;
   const absl::StatusOr<LeaseId> id = Use();
   live_ = false;
   if (!id.ok()) return;
