@@ -155,6 +155,19 @@ TEST_F(UdsPut, APayloadOfUnknownLengthEndsTheConnectionAfterTheAnswer) {
   EXPECT_TRUE(client.AtEnd());
 }
 
+TEST_F(UdsPut, AStreamThatIsLostEndsItsWaits) {
+  RawClient creator = Connect();
+  const Response lease = creator.Ask(CreateLine("a", 1));
+  RawClient client = Connect();
+  ASSERT_TRUE(
+      client.Send(R"({"op":"acquire","intent":"read","object_id":"a","wait_seconds":600,"seq":1})"
+                  "\n{\"op\":\"put\",\"object_id\":\"b\",\"payload\":-1}\n"));
+  EXPECT_EQ(client.Receive().Kind(), "invalid_argument");
+  EXPECT_EQ(client.Receive().Kind(), "timeout");
+  EXPECT_TRUE(client.AtEnd());
+  creator.Ask(LeaseLine("release", lease.Text("lease_id")));
+}
+
 // ---- stage ----
 
 TEST_F(UdsPut, AConnectionHasOneStagingArea) {

@@ -376,6 +376,15 @@ void Caller::Unpin(const LeaseId& lease) {
   any_pinned_.store(!pinned_.empty(), std::memory_order_release);
 }
 
+void Caller::KeepForEver() {
+  using Pinned = decltype(pinned_);
+  static Mutex mutex;
+  static std::vector<Pinned>& kept = *new std::vector<Pinned>;
+  MutexLock lock(mutex);
+  MutexLock own_lock(mutex_);
+  if (!pinned_.empty()) kept.push_back(std::move(pinned_));
+}
+
 absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller, bool with_handles) {
   Answer answer;
   GrantReply reply;

@@ -47,6 +47,8 @@ struct Caller {
   // by a TTL: until it releases the lease (once more) or goes.
   void Pin(const LeaseId& lease, std::shared_ptr<Object> object);
   void Unpin(const LeaseId& lease);
+  // What is pinned stays for as long as this process: nobody will hear when the client goes.
+  void KeepForEver();
 
  private:
   Mutex mutex_;

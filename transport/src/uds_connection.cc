@@ -1,5 +1,6 @@
 #include "uds_connection.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -58,14 +59,13 @@ struct UdsConnection::Pending {
 };
 
 UdsConnection::UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics& metrics,
-                             absl::Duration send_timeout, uint64_t& requests,
-                             std::function<void(UdsConnection*)> closed)
+                             absl::Duration send_timeout, uint64_t& requests, Owner owner)
     : socket_(std::move(socket)),
       dispatcher_(dispatcher),
       metrics_(metrics),
       send_timeout_(send_timeout),
       requests_(requests),
-      closed_(std::move(closed)),
+      owner_(std::move(owner)),
       wake_(socket_.get_executor()),
       collect_(socket_.get_executor()),
       stalled_(socket_.get_executor()),
@@ -93,26 +93,55 @@ void UdsConnection::EndWaits() {
 }
 
 void UdsConnection::Drain() {
-  // What the client sent before is read and answered, then the end of the stream shows.
   boost::system::error_code ignored;
-  socket_.shutdown(Socket::shutdown_receive, ignored);
+  if (caller_.segments || handed_.any()) {
+    // This side has to be open for the client's end to show.
+    reads_no_further_ = true;
+    socket_.cancel(ignored);
+  } else {
+    // What the client sent before is read and answered, then the end of the stream shows.
+    socket_.shutdown(Socket::shutdown_receive, ignored);
+    takes_segments_ = false;
+  }
 }
 
 void UdsConnection::Close() {
   hung_up_ = true;
+  abandoned_ = handed_.any() && !ClientIsGone();
   boost::system::error_code ignored;
   socket_.close(ignored);
   CancelWaits();
   wake_.cancel(ignored);
 }
 
+void UdsConnection::Cut() {
+  if (!handed_.any()) return Close();
+  cut_ = true;
+  muted_ = true;
+  DropOutput();
+  CancelWaits();
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+bool UdsConnection::ClientIsGone() {
+  pollfd poller = {socket_.native_handle(), 0, 0};
+  return poll(&poller, 1, 0) == 1 && (poller.revents & POLLHUP) != 0;
+}
+
 asio::awaitable<void> UdsConnection::Serve() {
   co_await ServeLines();
+  if (input_.lost()) CancelWaits();
   // A client that only shut down its sending side still gets its answers.
   if (!waiting_.empty() || !flushed()) WatchForHangUp();
   while (!hung_up_ && (!waiting_.empty() || !flushed())) co_await Pause();
   hang_up_watch_.emit(asio::cancellation_type::all);
-  dispatcher_.peer().EndSession(caller_.session);
+  if (!hung_up_ && !at_end_ && handed_.any()) co_await Linger();
+  if (abandoned_) {
+    caller_.KeepForEver();
+  } else {
+    dispatcher_.peer().EndSession(caller_.session);
+  }
   caller_.reads.reset();
   // Ended waits are on their way back here.
   while (!waiting_.empty()) co_await Pause();
@@ -121,7 +150,21 @@ asio::awaitable<void> UdsConnection::Serve() {
   retry_.cancel(ignored);
   collect_.cancel(ignored);
   socket_.close(ignored);
-  closed_(this);
+  owner_.closed(this);
+}
+
+asio::awaitable<void> UdsConnection::Linger() {
+  lingers_ = true;
+  owner_.lingers();
+  boost::system::error_code error;
+  stalled_.cancel(error);
+  // The client learns that it gets no more answers, and goes when nobody looks any more.
+  socket_.shutdown(Socket::shutdown_send, error);
+  do {
+    const absl::Span<char> room = input_.Room();
+    co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                                     asio::redirect_error(asio::use_awaitable, error));
+  } while (!error || (error == asio::error::operation_aborted && socket_.is_open()));
 }
 
 asio::awaitable<void> UdsConnection::ServeLines() {
@@ -135,19 +178,28 @@ asio::awaitable<void> UdsConnection::ServeLines() {
         hang_up_watch_.emit(asio::cancellation_type::all);
       }
       if (output_.size() >= kFlushBytes) Flush();
-      while (output_.size() >= kMaxOutput && !hung_up_) co_await Pause();
+      while (output_.size() >= kMaxOutput && !hung_up_ && !cut_) co_await Pause();
+      if (cut_) co_return;
     }
     Flush();
-    if (input_.lost() || (hung_up_ && !socket_.is_open())) co_return;
+    if (input_.lost() || cut_ || (hung_up_ && !socket_.is_open())) co_return;
 
-    const absl::Span<char> room = input_.Room();
+    absl::Span<char> room = input_.Room();
     boost::system::error_code error;
+    if (reads_no_further_) {
+      if (!to_read_) to_read_ = socket_.available(error);
+      if (to_read_ == size_t{0}) co_return;
+      room = room.first(std::min(room.size(), *to_read_));
+    }
     const size_t n = co_await socket_.async_read_some(
         asio::buffer(room.data(), room.size()), asio::redirect_error(asio::use_awaitable, error));
     input_.Filled(n);
+    if (to_read_) *to_read_ -= n;
     metrics_.CountReceived(Transport::kUds, n);
     ++requests_;
-    if (error) co_return;
+    at_end_ = error && error != asio::error::operation_aborted;
+    // Drain, or Cut, wants to go on here.
+    if (error && (at_end_ || !socket_.is_open())) co_return;
   }
 }
 
@@ -183,6 +235,7 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(DecodedRequest deco
   }
   dispatcher_.Dispatch(*std::move(decoded.request), caller_, pending->operation,
                        [pending](Answer answer) { Pending::Complete(pending, std::move(answer)); });
+  if (!takes_segments_) caller_.segments = false;
   if (first_index) CollectReads();
   if (pending->turn.exchange(Pending::kReturned) == Pending::kAnswered) {
     Queue(std::move(pending->answer), pending->seq);
@@ -297,27 +350,27 @@ void UdsConnection::FlushWhenWritable() {
   sending_ = true;
   output_.erase(0, output_.size() - (queued_ - sent_));
   crowded_ = false;
-  CloseIfStalled();
-  socket_.async_wait(Socket::wait_write,
-                     [self = shared_from_this()](boost::system::error_code error) {
-                       self->sending_ = false;
-                       self->stalled_.cancel();
-                       if (!error) self->Flush();
-                       self->wake_.cancel();
-                     });
+  CutIfStalled();
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](boost::system::error_code) {
+    self->sending_ = false;
+    self->stalled_.cancel();
+    // Also when it was cancelled, together with a read.
+    self->Flush();
+    self->wake_.cancel();
+  });
 }
 
-void UdsConnection::CloseIfStalled() {
+void UdsConnection::CutIfStalled() {
   stalled_.expires_after(absl::ToChronoMilliseconds(send_timeout_));
   stalled_.async_wait([self = shared_from_this()](boost::system::error_code error) {
-    if (!error) self->Close();
+    if (!error) self->Cut();
   });
 }
 
 void UdsConnection::FlushLater() {
   sending_ = true;
   // Those in flight may be this client's own, unread.
-  if (!std::exchange(crowded_, true)) CloseIfStalled();
+  if (!std::exchange(crowded_, true)) CutIfStalled();
   retry_.expires_after(kRetryPause);
   retry_.async_wait([self = shared_from_this()](boost::system::error_code error) {
     self->sending_ = false;
