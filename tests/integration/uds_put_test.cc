@@ -183,6 +183,17 @@ TEST_F(UdsPut, AConnectionHasOneStagingArea) {
   EXPECT_EQ(usual.Ask(R"({"op":"stage"})").Number("size"), 4 << 20);
 }
 
+TEST_F(UdsPut, WhatIsAConnectionsOwnIsNotAskedForInABatch) {
+  RawClient client = Connect();
+  client.Ask(R"({"op":"hello","features":["positioned","segments"]})");
+  const Response answers =
+      client.Ask(BatchLine({R"({"op":"stage"})", R"({"op":"index"})", R"({"op":"stats"})"}));
+  EXPECT_EQ(answers.Texts("kind"),
+            (std::vector<std::string>{"invalid_argument", "invalid_argument"}));
+  EXPECT_TRUE(answers.Has(R"("objects":)"));
+  EXPECT_EQ(client.Ask(R"({"op":"stage"})").Kind(), "ok");
+}
+
 TEST_F(UdsPut, WhatIsStagedCanBePut) {
   RawClient client = Connect();
   Area area = Stage(client);

@@ -73,6 +73,12 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
         replies_->responses.emplace_back(request.status());
         continue;
       }
+      // What belongs to the connection is made on its thread, which a batch may leave.
+      if (request->op == Op::kIndex || request->op == Op::kStage) {
+        replies_->responses.emplace_back(MakeError(
+            ErrorKind::kInvalidArgument, "\"index\" and \"stage\" are asked for outside a batch"));
+        continue;
+      }
       // Without a timer of its own it would wait for ever.
       if (auto* events = absl::get_if<EventsRequest>(&request->body)) {
         events->wait = absl::ZeroDuration();
@@ -110,11 +116,6 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
       for (Handle& handle : grant->handles) {
         if (size_t* index = DescriptorIndex(handle)) *index = places[*index];
       }
-    } else if (auto* index = absl::get_if<IndexReply>(&answer.reply)) {
-      index->index = places[index->index];
-      index->hints = places[index->hints];
-    } else if (auto* stage = absl::get_if<StageReply>(&answer.reply)) {
-      stage->index = places[stage->index];
     }
     for (size_t i = 0; i < places.size(); ++i) {
       if (places[i] < answer_.descriptors.size()) continue;  // a segment that is there

@@ -101,7 +101,7 @@ void UdsConnection::Drain() {
   } else {
     // What the client sent before is read and answered, then the end of the stream shows.
     socket_.shutdown(Socket::shutdown_receive, ignored);
-    takes_segments_ = false;
+    deaf_ = true;
   }
 }
 
@@ -136,7 +136,12 @@ asio::awaitable<void> UdsConnection::Serve() {
   if (!waiting_.empty() || !flushed()) WatchForHangUp();
   while (!hung_up_ && (!waiting_.empty() || !flushed())) co_await Pause();
   hang_up_watch_.emit(asio::cancellation_type::all);
-  if (!hung_up_ && !at_end_ && handed_.any()) co_await Linger();
+  if (deaf_ && handed_.any()) {
+    // It announced segments when this side had been shut, so that its end would not show.
+    abandoned_ |= !ClientIsGone();
+  } else if (!hung_up_ && !at_end_ && handed_.any()) {
+    co_await Linger();
+  }
   if (abandoned_) {
     caller_.KeepForEver();
   } else {
@@ -235,7 +240,6 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(DecodedRequest deco
   }
   dispatcher_.Dispatch(*std::move(decoded.request), caller_, pending->operation,
                        [pending](Answer answer) { Pending::Complete(pending, std::move(answer)); });
-  if (!takes_segments_) caller_.segments = false;
   if (first_index) CollectReads();
   if (pending->turn.exchange(Pending::kReturned) == Pending::kAnswered) {
     Queue(std::move(pending->answer), pending->seq);

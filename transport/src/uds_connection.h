@@ -124,8 +124,8 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   bool hung_up_ = false;
   bool reads_no_further_ = false;   // than what has come
   absl::optional<size_t> to_read_;  // bytes of that
-  bool takes_segments_ = true;
-  bool at_end_ = false;  // of what the client has to say
+  bool deaf_ = false;               // the receiving side is shut
+  bool at_end_ = false;             // of what the client has to say
   bool lingers_ = false;
   bool abandoned_ = false;  // its client may look at shared memory for longer than this is there
 };
