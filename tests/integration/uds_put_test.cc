@@ -138,6 +138,28 @@ TEST_F(UdsPut, APutThatWaitsMayBeOvertakenAndKeepsItsBytes) {
   EXPECT_EQ(Get(client, "a"), "patience");
 }
 
+TEST_F(UdsPut, WhoHasTooManyBytesWaitingIsNotReadFrom) {
+  constexpr int kPuts = 100;
+  const std::string bytes(256 << 10, 'x');
+  RawClient creator = Connect();
+  const std::string lease = creator.Ask(CreateLine("a", 1)).Text("lease_id");
+  RawClient client = Connect();
+  std::thread sender([&] {
+    for (int i = 0; i < kPuts; ++i) {
+      client.Send(PutBytes("a", bytes, absl::StrCat(R"(,"wait_seconds":600,"seq":)", i)));
+    }
+    client.Send("{\"op\":\"stats\"}\n");
+  });
+  EXPECT_TRUE(Eventually([&] { return FiguresOf(creator).waiting >= 60; }));
+  EXPECT_FALSE(client.HasResponse());
+  EXPECT_LT(FiguresOf(creator).waiting, kPuts);
+  creator.Ask(LeaseLine("release", lease));
+  int sealed = 0;
+  for (const Response& response : client.Receive(kPuts + 1)) sealed += response.Has("sealed");
+  EXPECT_GE(sealed, 1);
+  sender.join();
+}
+
 TEST_F(UdsPut, AClientThatDiesInMidPayloadLeavesNothing) {
   for (const size_t sent : {size_t{0}, size_t{1}, size_t{20'000}, size_t{99'999}}) {
     RawClient client = Connect();

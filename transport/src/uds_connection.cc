@@ -27,6 +27,10 @@ namespace asio = boost::asio;
 
 // A connection that owes its client this much is not read from until the client has taken it.
 constexpr size_t kMaxOutput = 1 << 20;
+// Neither is one whose requests that wait take this much, until there are fewer. Each counts as its
+// payload and a little more.
+constexpr size_t kMaxWaiting = 16 << 20;
+constexpr size_t kWaitBytes = 1024;
 // Answered requests are sent together, up to this much.
 constexpr size_t kFlushBytes = 64 * 1024;
 constexpr auto kRetryPause = std::chrono::milliseconds(5);
@@ -182,6 +186,12 @@ asio::awaitable<void> UdsConnection::ServeLines() {
         while (ordered_ != nullptr) co_await Pause();
         hang_up_watch_.emit(asio::cancellation_type::all);
       }
+      if (waiting_bytes_ >= kMaxWaiting) {
+        Flush();
+        WatchForHangUp();
+        while (waiting_bytes_ >= kMaxWaiting && !hung_up_ && !cut_) co_await Pause();
+        hang_up_watch_.emit(asio::cancellation_type::all);
+      }
       if (output_.size() >= kFlushBytes) Flush();
       while (output_.size() >= kMaxOutput && !hung_up_ && !cut_) co_await Pause();
       if (cut_) co_return;
@@ -246,6 +256,7 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(DecodedRequest deco
     return nullptr;
   }
   waiting_.insert(pending);
+  waiting_bytes_ += kWaitBytes + pending->payload.size();
   if (ends_by_timer) EndAfter(*pending, wait);
   // One that came in while everything is being ended waits for nothing.
   if (draining_ || hung_up_) dispatcher_.Cancel(pending->operation);
@@ -275,6 +286,7 @@ void UdsConnection::Finished(const std::shared_ptr<Pending>& pending) {
   ++requests_;
   pending->patience.reset();
   waiting_.erase(pending);
+  waiting_bytes_ -= kWaitBytes + pending->payload.size();
   if (draining_ && absl::holds_alternative<absl::Status>(pending->answer.reply)) {
     pending->answer.reply = MakeError(ErrorKind::kUnavailable, "the node is shutting down");
   }

@@ -112,6 +112,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   // a seq.
   std::shared_ptr<Pending> ordered_;
   std::set<std::shared_ptr<Pending>> waiting_;
+  size_t waiting_bytes_ = 0;
 
   boost::asio::steady_timer wake_;  // never fires: cancelled to wake Pause
   boost::asio::steady_timer collect_;
