@@ -40,7 +40,7 @@ class UdsPeer::Impl {
       MutexLock lock(state_->mutex);
       channel = std::move(state_->channel);
     }
-    channel.reset();
+    if (channel != nullptr) channel->End();
     delete state_;
   }
 
