@@ -1,5 +1,6 @@
 #include "packice/core/put.h"
 
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -68,6 +69,12 @@ void PutGathered(Peer& peer, PutRequest request,
     absl::StatusOr<Sealed> outcome =
         MakeError(ErrorKind::kUnavailable, "the seal was not answered");
     Done<absl::StatusOr<Sealed>> done;
+    // Where the connection breaks, two threads may bring the two answers.
+    std::atomic<int> unanswered{1};
+
+    void Answered() {
+      if (unanswered.fetch_sub(1) == 1) std::move(done)(std::move(outcome));
+    }
   };
   absl::Status sizes = CheckBlobSizes(request.blob_sizes, request.bytes.size());
   if (!sizes.ok()) return std::move(done)(std::move(sizes));
@@ -76,8 +83,7 @@ void PutGathered(Peer& peer, PutRequest request,
   put->lease = {LeaseId(), request.session, request.operation};
   put->done = std::move(done);
   const auto end = [&peer, put] {
-    peer.Release(put->lease,
-                 [put](const absl::Status&) { std::move(put->done)(std::move(put->outcome)); });
+    peer.Release(put->lease, [put](const absl::Status&) { put->Answered(); });
   };
   const auto fill = [&peer, put, end](std::shared_ptr<Object> object) {
     absl::Status written = FillBlobs(*object, put->bytes);
@@ -91,8 +97,11 @@ void PutGathered(Peer& peer, PutRequest request,
       seal.lease_id = put->lease.lease_id;
       seal.session = put->lease.session;
       seal.operation = put->lease.operation;
-      peer.Seal(std::move(seal),
-                [put](absl::StatusOr<Sealed> sealed) { put->outcome = std::move(sealed); });
+      put->unanswered = 2;
+      peer.Seal(std::move(seal), [put](absl::StatusOr<Sealed> sealed) {
+        put->outcome = std::move(sealed);
+        put->Answered();
+      });
       end();
     });
   };

@@ -138,6 +138,28 @@ TEST_F(UdsPut, APutThatWaitsMayBeOvertakenAndKeepsItsBytes) {
   EXPECT_EQ(Get(client, "a"), "patience");
 }
 
+TEST_F(UdsPut, WhoHasTooManyBytesWaitingIsNotReadFrom) {
+  constexpr int kPuts = 100;
+  const std::string bytes(256 << 10, 'x');
+  RawClient creator = Connect();
+  const std::string lease = creator.Ask(CreateLine("a", 1)).Text("lease_id");
+  RawClient client = Connect();
+  std::thread sender([&] {
+    for (int i = 0; i < kPuts; ++i) {
+      client.Send(PutBytes("a", bytes, absl::StrCat(R"(,"wait_seconds":600,"seq":)", i)));
+    }
+    client.Send("{\"op\":\"stats\"}\n");
+  });
+  EXPECT_TRUE(Eventually([&] { return FiguresOf(creator).waiting >= 60; }));
+  EXPECT_FALSE(client.HasResponse());
+  EXPECT_LT(FiguresOf(creator).waiting, kPuts);
+  creator.Ask(LeaseLine("release", lease));
+  int sealed = 0;
+  for (const Response& response : client.Receive(kPuts + 1)) sealed += response.Has("sealed");
+  EXPECT_GE(sealed, 1);
+  sender.join();
+}
+
 TEST_F(UdsPut, AClientThatDiesInMidPayloadLeavesNothing) {
   for (const size_t sent : {size_t{0}, size_t{1}, size_t{20'000}, size_t{99'999}}) {
     RawClient client = Connect();
@@ -155,6 +177,19 @@ TEST_F(UdsPut, APayloadOfUnknownLengthEndsTheConnectionAfterTheAnswer) {
   EXPECT_TRUE(client.AtEnd());
 }
 
+TEST_F(UdsPut, AStreamThatIsLostEndsItsWaits) {
+  RawClient creator = Connect();
+  const Response lease = creator.Ask(CreateLine("a", 1));
+  RawClient client = Connect();
+  ASSERT_TRUE(
+      client.Send(R"({"op":"acquire","intent":"read","object_id":"a","wait_seconds":600,"seq":1})"
+                  "\n{\"op\":\"put\",\"object_id\":\"b\",\"payload\":-1}\n"));
+  EXPECT_EQ(client.Receive().Kind(), "invalid_argument");
+  EXPECT_EQ(client.Receive().Kind(), "timeout");
+  EXPECT_TRUE(client.AtEnd());
+  creator.Ask(LeaseLine("release", lease.Text("lease_id")));
+}
+
 // ---- stage ----
 
 TEST_F(UdsPut, AConnectionHasOneStagingArea) {
@@ -168,6 +203,17 @@ TEST_F(UdsPut, AConnectionHasOneStagingArea) {
   EXPECT_EQ(greedy.Ask(R"({"op":"stage","size":1000000000})").Number("size"), 16 << 20);
   RawClient usual = Connect();
   EXPECT_EQ(usual.Ask(R"({"op":"stage"})").Number("size"), 4 << 20);
+}
+
+TEST_F(UdsPut, WhatIsAConnectionsOwnIsNotAskedForInABatch) {
+  RawClient client = Connect();
+  client.Ask(R"({"op":"hello","features":["positioned","segments"]})");
+  const Response answers =
+      client.Ask(BatchLine({R"({"op":"stage"})", R"({"op":"index"})", R"({"op":"stats"})"}));
+  EXPECT_EQ(answers.Texts("kind"),
+            (std::vector<std::string>{"invalid_argument", "invalid_argument"}));
+  EXPECT_TRUE(answers.Has(R"("objects":)"));
+  EXPECT_EQ(client.Ask(R"({"op":"stage"})").Kind(), "ok");
 }
 
 TEST_F(UdsPut, WhatIsStagedCanBePut) {

@@ -1,7 +1,11 @@
 // Objects in shared memory over a Unix socket: what a client is told of where they lie, what it may
 // rely on, and what clients get that know nothing of it.
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -190,6 +194,77 @@ TEST_F(UdsSegments, WhatWasPassedIsDroppedWhenTheNodeGivesItUp) {
   EXPECT_TRUE(told);
 }
 
+// --- When the node has had enough.
+
+class UdsSegmentsOfADeafClient : public UdsSegments {
+ protected:
+  void SetUp() override {
+    NodeFlags flags;
+    flags.send_timeout = absl::Milliseconds(100);
+    StartNode(flags);
+  }
+  // Asks and never reads, until the node takes no notice any more and says so.
+  static bool IsCutOff(RawClient& deaf) {
+    return Eventually([&] {
+      pollfd poller = {deaf.socket(), POLLRDHUP, 0};
+      if (poll(&poller, 1, 0) != 0) return true;
+      static const std::string list = std::string(R"({"op":"list","limit":10000})") + "\n";
+      send(deaf.socket(), list.data(), list.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      return false;
+    });
+  }
+};
+
+TEST_F(UdsSegmentsOfADeafClient, ItsBytesStayUntilItGoes) {
+  RawClient deaf = Announced();
+  Put(deaf, "a", "first!");
+  Response read = deaf.Ask(ReadLine("a"));
+  const int64_t offset = read.Number("offset");
+  const UniqueFd segment = std::move(read.descriptors.at(0));
+  for (int i = 0; i < 1000; ++i) Put(watcher(), absl::StrCat("object/", i), "x");
+  ASSERT_TRUE(IsCutOff(deaf));
+  RemoveAll(watcher());
+  for (int i = 0; i < 100; ++i) {
+    Put(watcher(), "b", "second");
+    RemoveAll(watcher());
+  }
+  EXPECT_EQ(ReadAt(segment.get(), 6, offset), "first!");
+  EXPECT_EQ(FiguresOf(watcher()).reads, 1);
+  EXPECT_EQ(FiguresOf(watcher()).connections, 2) << "it counts among those that there may be";
+  deaf.Close();
+  EXPECT_TRUE(IsAsBefore(kAtOnce));
+}
+
+TEST_F(UdsSegmentsOfADeafClient, NothingThatItAsksForIsDoneAnyMore) {
+  RawClient deaf = Announced();
+  Put(deaf, "a", "first!");
+  deaf.Ask(ReadLine("a"));
+  for (int i = 0; i < 1000; ++i) Put(watcher(), absl::StrCat("object/", i), "x");
+  ASSERT_TRUE(IsCutOff(deaf));
+  deaf.Send(absl::StrCat("\n", CreateLine("late", 1), "\n"));
+  EXPECT_TRUE(Eventually([&] {
+    int unread = -1;
+    return ioctl(deaf.socket(), SIOCOUTQ, &unread) == 0 && unread == 0;
+  })) << "it is read all the same";
+  EXPECT_EQ(FiguresOf(watcher()).creates, 0);
+}
+
+TEST_F(UdsSegments, BytesStayWhereTheStreamIsLost) {
+  Put(watcher(), "anchor", "keeps the segment");
+  RawClient client = Announced();
+  Put(client, "a", "first!");
+  Response read = client.Ask(ReadLine("a"));
+  const UniqueFd segment = std::move(read.descriptors.at(0));
+  EXPECT_EQ(client.Ask(R"({"op":"put","object_id":"b","payload":-1})").Kind(), "invalid_argument");
+  EXPECT_TRUE(client.AtEnd());
+  Remove(watcher(), "a");
+  for (int i = 0; i < 100; ++i) {
+    Put(watcher(), "b", "second");
+    Remove(watcher(), "b");
+  }
+  EXPECT_EQ(ReadAt(segment.get(), 6, read.Number("offset")), "first!");
+}
+
 // --- As a Peer.
 
 class SegmentPeer : public testing::Test {
@@ -319,6 +394,38 @@ TEST_F(SegmentPeer, BytesOutliveThePeerThatReadThem) {
   }
   Churn(*other);
   EXPECT_EQ(BytesOf(reader), "object");
+}
+
+TEST_F(SegmentPeer, ADrainDoesNotWaitForThoseWhoLookAndTheirBytesStay) {
+  Put(*peer_, "a", "object");
+  ASSERT_OK_AND_ASSIGN(Grant reader, Acquire(*peer_, "a", Access::kRead));
+  server_->Drain(absl::InfiniteDuration());
+  {
+    ASSERT_OK_AND_ASSIGN(Grant writer, Acquire(*node_, "a", Access::kWrite));
+    ASSERT_THAT(blocking::Discard(*node_, LeaseRequest{.lease_id = writer.lease.id}), IsOk());
+  }
+  Churn(*node_);
+  EXPECT_EQ(BytesOf(reader), "object");
+  EXPECT_EQ(blocking::Stats(*node_)->read_leases, 1u);
+  reader.object.reset();
+  peer_.reset();
+  EXPECT_TRUE(Eventually([&] { return blocking::Stats(*node_)->read_leases == 0; }));
+}
+
+TEST_F(SegmentPeer, BytesOutliveTheServer) {
+  Put(*peer_, "a", "object");
+  Put(*peer_, "b", "kept!!");
+  ASSERT_OK_AND_ASSIGN(Grant reader, Acquire(*peer_, "a", Access::kRead));
+  ASSERT_OK_AND_ASSIGN(Grant released, Acquire(*peer_, "b", Access::kRead));
+  ASSERT_THAT(Release(*peer_, released), IsOk());
+  server_.reset();
+  for (const char* id : {"a", "b"}) {
+    ASSERT_OK_AND_ASSIGN(Grant writer, Acquire(*node_, id, Access::kWrite));
+    ASSERT_THAT(blocking::Discard(*node_, LeaseRequest{.lease_id = writer.lease.id}), IsOk());
+  }
+  Churn(*node_);
+  EXPECT_EQ(BytesOf(reader), "object");
+  EXPECT_EQ(BytesOf(released), "kept!!");
 }
 
 TEST_F(SegmentPeer, BytesOutliveTheNode) {

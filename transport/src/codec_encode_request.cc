@@ -223,4 +223,22 @@ void EncodeRequest(const Request& request, std::string& out) {
   out.push_back('\n');
 }
 
+size_t RequestSizeBound(const Request& request) {
+  // Names, numbers and lease ids, a comma. A character may be escaped with six.
+  constexpr size_t kFixed = 1024;
+  constexpr size_t kEscaped = 6;
+  const auto object = [](const auto& made) {
+    size_t size = kEscaped * made.object_id.bytes().size();
+    size += made.blob_sizes.size() * 32;
+    for (const auto& [key, value] : made.metadata.values())
+      size += kEscaped * key.size() + value.size() + 8;
+    return kFixed + size;
+  };
+  if (const auto* acquire = absl::get_if<AcquireRequest>(&request.body)) return object(*acquire);
+  if (const auto* put = absl::get_if<PutMessage>(&request.body)) return object(put->put);
+  std::string line;
+  EncodeRequest(request, line);
+  return line.size() + 1;
+}
+
 }  // namespace packice

@@ -73,6 +73,12 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
         replies_->responses.emplace_back(request.status());
         continue;
       }
+      // What belongs to the connection is made on its thread, which a batch may leave.
+      if (request->op == Op::kIndex || request->op == Op::kStage) {
+        replies_->responses.emplace_back(MakeError(
+            ErrorKind::kInvalidArgument, "\"index\" and \"stage\" are asked for outside a batch"));
+        continue;
+      }
       // Without a timer of its own it would wait for ever.
       if (auto* events = absl::get_if<EventsRequest>(&request->body)) {
         events->wait = absl::ZeroDuration();
@@ -110,11 +116,6 @@ class Dispatcher::Batch : public std::enable_shared_from_this<Batch> {
       for (Handle& handle : grant->handles) {
         if (size_t* index = DescriptorIndex(handle)) *index = places[*index];
       }
-    } else if (auto* index = absl::get_if<IndexReply>(&answer.reply)) {
-      index->index = places[index->index];
-      index->hints = places[index->hints];
-    } else if (auto* stage = absl::get_if<StageReply>(&answer.reply)) {
-      stage->index = places[stage->index];
     }
     for (size_t i = 0; i < places.size(); ++i) {
       if (places[i] < answer_.descriptors.size()) continue;  // a segment that is there
@@ -229,7 +230,7 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       return ServePut(*this, absl::get<PutMessage>(std::move(request.body)), caller, operation,
                       Counted::ReplyTo<Sealed>(std::move(done)));
     case Op::kStage:
-      return std::move(done)(ServeStage(absl::get<StageRequest>(request.body), caller));
+      return ServeStage(*this, absl::get<StageRequest>(request.body), caller, std::move(done));
     case Op::kWrite:
       return ServeWrite(*this, absl::get<WriteRequest>(request.body), caller, operation,
                         Counted::ReplyTo(std::move(done), WriteReply()));
@@ -271,7 +272,7 @@ void Dispatcher::AnswerWithBytes(Grant grant, Caller& caller, Counted done) {
       }
     }
     if (status.ok()) {
-      if (absl::optional<Answer> answer = Granted(grant, caller)) {
+      if (absl::optional<Answer> answer = Granted(grant, caller, /*with_handles=*/true, SIZE_MAX)) {
         return std::move(done)(*std::move(answer));
       }
       status = MakeError(ErrorKind::kUnsupported,
@@ -376,7 +377,17 @@ void Caller::Unpin(const LeaseId& lease) {
   any_pinned_.store(!pinned_.empty(), std::memory_order_release);
 }
 
-absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller, bool with_handles) {
+void Caller::KeepForEver() {
+  using Pinned = decltype(pinned_);
+  static Mutex mutex;
+  static std::vector<Pinned>& kept = *new std::vector<Pinned>;
+  MutexLock lock(mutex);
+  MutexLock own_lock(mutex_);
+  if (!pinned_.empty()) kept.push_back(std::move(pinned_));
+}
+
+absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller, bool with_handles,
+                                           size_t to_copy) {
   Answer answer;
   GrantReply reply;
   Lease& lease = grant.lease;
@@ -390,22 +401,20 @@ absl::optional<Answer> Dispatcher::Granted(Grant& grant, const Caller& caller, b
   for (size_t i = 0; i < object.blobs().size(); ++i) {
     reply.size += object.blobs()[i]->size();
     if (!with_handles) continue;
-    if (absl::Status status = AddHandle(grant, i, caller, reply, answer); !status.ok()) {
+    const absl::StatusOr<bool> added = AddHandle(grant, i, caller, to_copy, reply, answer);
+    if (!added.ok()) {
       peer_.Release({lease.id, caller.session, OperationId::kNone}, nullptr);
-      return Answer{std::move(status), {}};
+      return Answer{added.status(), {}};
     }
-    const bool elsewhere = absl::holds_alternative<UrlDescriptor>(reply.handles.back());
-    if (elsewhere && caller.takes_descriptors && reply.state == ObjectState::kSealed) {
-      return absl::nullopt;
-    }
+    if (!*added) return absl::nullopt;
   }
   reply.object_id = std::move(lease.object_id);
   answer.reply = std::move(reply);
   return answer;
 }
 
-absl::Status Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller& caller,
-                                   GrantReply& reply, Answer& answer) {
+absl::StatusOr<bool> Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller& caller,
+                                           size_t& to_copy, GrantReply& reply, Answer& answer) {
   BlobDescriptor descriptor = grant.object->blobs()[blob]->Describe();
   if (auto* path = absl::get_if<PathDescriptor>(&descriptor)) {
     PathHandle handle{std::move(path->path), path->offset, path->size, absl::nullopt};
@@ -419,17 +428,18 @@ absl::Status Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller
           {std::make_shared<const UniqueFd>(std::move(fd)), handle.offset, handle.size});
     }
     reply.handles.push_back(std::move(handle));
-    return absl::OkStatus();
+    return true;
   }
   if (!caller.takes_descriptors) {
     reply.handles.push_back(
         UrlDescriptor{absl::StrCat("/leases/", grant.lease.id.ToString(), "/blobs/", blob),
                       grant.object->blobs()[blob]->size()});
-    return absl::OkStatus();
+    return true;
   }
   if (auto* url = absl::get_if<UrlDescriptor>(&descriptor)) {
+    if (reply.state == ObjectState::kSealed) return false;
     reply.handles.push_back(std::move(*url));
-    return absl::OkStatus();
+    return true;
   }
   auto& fd = absl::get<FdDescriptor>(descriptor);
   // A lease with a TTL may end while its holder looks.
@@ -439,17 +449,19 @@ absl::Status Dispatcher::AddHandle(const Grant& grant, size_t blob, const Caller
     reply.handles.push_back(SegmentHandle{fd.segment->id, fd.offset, fd.size,
                                           answer.descriptors.size(), fd.segment->size});
     answer.descriptors.push_back(std::move(fd));
-    return absl::OkStatus();
+    return true;
   }
   if (!caller.positioned || fd.segment != nullptr) {
-    absl::StatusOr<FdDescriptor> own =
-        PrivateDescriptor(fd, /*writable=*/grant.lease.access == Access::kCreate);
+    const bool writable = grant.lease.access == Access::kCreate;
+    if (!writable && fd.size > to_copy) return false;
+    if (!writable) to_copy -= fd.size;
+    absl::StatusOr<FdDescriptor> own = PrivateDescriptor(fd, writable);
     if (!own.ok()) return own.status();
     fd = *std::move(own);
   }
   reply.handles.push_back(FdHandle{answer.descriptors.size(), fd.offset, fd.size});
   answer.descriptors.push_back(std::move(fd));
-  return absl::OkStatus();
+  return true;
 }
 
 Answer Dispatcher::Index(Caller& caller) const {

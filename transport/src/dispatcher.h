@@ -23,6 +23,9 @@
 
 namespace packice {
 
+// More than this is copied elsewhere than on a connection's event loop, in bytes.
+inline constexpr size_t kMaxInline = 1 << 20;
+
 struct Answer {
   Reply reply;
   // That its FdHandles index.
@@ -47,6 +50,8 @@ struct Caller {
   // by a TTL: until it releases the lease (once more) or goes.
   void Pin(const LeaseId& lease, std::shared_ptr<Object> object);
   void Unpin(const LeaseId& lease);
+  // What is pinned stays for as long as this process: nobody will hear when the client goes.
+  void KeepForEver();
 
  private:
   Mutex mutex_;
@@ -94,14 +99,17 @@ class Dispatcher {
   class Counted;
 
   void Acquire(AcquireRequest request, Caller& caller, OperationId operation, Counted done);
-  // Fetches such blobs into memory first, on threads of its own; then they have descriptors.
+  // Fetches or copies such blobs into memory first, on threads of its own; then they have
+  // descriptors.
   void AnswerWithBytes(Grant grant, Caller& caller, Counted done);
   // Nothing where sealed bytes have neither a descriptor nor a path, and the caller takes no other
-  // handle: they have to be fetched first. The grant is then as before. Who writes with the write
-  // op needs no handles.
-  absl::optional<Answer> Granted(Grant& grant, const Caller& caller, bool with_handles = true);
-  static absl::Status AddHandle(const Grant& grant, size_t blob, const Caller& caller,
-                                GrantReply& reply, Answer& answer);
+  // handle: they have to be fetched first; or where more than `to_copy` bytes would have to be
+  // copied. The grant is then as before. Who writes with the write op needs no handles.
+  absl::optional<Answer> Granted(Grant& grant, const Caller& caller, bool with_handles,
+                                 size_t to_copy = kMaxInline);
+  // False for such a blob.
+  static absl::StatusOr<bool> AddHandle(const Grant& grant, size_t blob, const Caller& caller,
+                                        size_t& to_copy, GrantReply& reply, Answer& answer);
   // Sees to it that the bytes stay for the caller even when the lease is over; then runs `then`.
   void PinThen(const LeaseRequest& lease, Caller& caller, absl::AnyInvocable<void() &&> then);
   void Renew(const RenewRequest& renew, Caller& caller, Counted done);

@@ -18,6 +18,8 @@ class HandedSegments {
  public:
   // Takes out of the answer what the client has, and tells it what the node has given up since.
   void Prepare(Answer& answer);
+  // Whether the client has one that the node uses, as far as it was told.
+  bool any() const { return !handed_.empty(); }
 
  private:
   // Whether the client has to be given this one, which from now on it has.

@@ -122,7 +122,7 @@ class HttpServer::Impl {
     // gone, only because its creator's connection was closed first.
     workers_.OnEach([](HttpConnection& connection) { connection.EndWaits(); });
     workers_.OnEach([](HttpConnection& connection) { connection.Drain(); });
-    workers_.WaitUntilNone(grace);
+    workers_.WaitUntilServed(grace);
   }
 
   const std::string& url() const { return url_; }

@@ -61,14 +61,18 @@ class LineBuffer {
   }
 
  private:
+  // Makes room behind the bytes that were not taken, where there is enough in front of them.
   void Grow(size_t bytes) {
     const size_t kept = end_ - begin_;
-    // Not zeroed: what is not filled is not read.
-    const size_t capacity = std::max(kept + bytes, capacity_);
-    std::unique_ptr<char[]> data(new char[capacity]);
-    if (kept > 0) std::memcpy(data.get(), data_.get() + begin_, kept);
-    data_ = std::move(data);
-    capacity_ = capacity;
+    if (kept + bytes <= capacity_) {
+      std::memmove(data_.get(), data_.get() + begin_, kept);
+    } else {
+      // Not zeroed: what is not filled is not read.
+      std::unique_ptr<char[]> data(new char[kept + bytes]);
+      if (kept > 0) std::memcpy(data.get(), data_.get() + begin_, kept);
+      data_ = std::move(data);
+      capacity_ = kept + bytes;
+    }
     scanned_ -= begin_;
     begin_ = 0;
     end_ = kept;

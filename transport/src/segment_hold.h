@@ -24,7 +24,7 @@ class SegmentHold {
   SegmentHold(const LeaseId& lease_id, std::weak_ptr<UdsChannel> channel,
               std::shared_ptr<std::atomic<size_t>> count)
       : lease_id_(lease_id), channel_(std::move(channel)), count_(std::move(count)) {
-    count_->fetch_add(1, std::memory_order_relaxed);
+    count_->fetch_add(1);
   }
   // Where Keep was called: tells the node that the bytes may go.
   ~SegmentHold();

@@ -46,8 +46,9 @@ class SegmentViews {
   std::shared_ptr<SegmentHold> MakeHold(const LeaseId& lease_id,
                                         std::weak_ptr<UdsChannel> channel) const;
 
-  // Whether anybody shares a blob of this connection.
-  bool in_use() const { return holds_->load(std::memory_order_acquire) > 0; }
+  // Whether anybody shares a blob of this connection. Asked once the channel is marked as broken:
+  // whoever makes a hold looks for the mark afterwards, so that one of the two sees the other.
+  bool in_use() const { return holds_->load() > 0; }
 
  private:
   struct View {

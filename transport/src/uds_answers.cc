@@ -74,6 +74,8 @@ absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declar
     if (hold == nullptr && absl::holds_alternative<SegmentHandle>(handle)) {
       hold =
           attached.channel->segments().MakeHold(reply.lease_id, attached.channel->weak_from_this());
+      // Too late: the node may have seen the connection end, and use the bytes again.
+      if (attached.channel->broken()) return attached.channel->why_broken();
     }
     BlobOr blob = absl::visit(
         [&](const auto& one) {

@@ -18,7 +18,8 @@ namespace packice {
 // The object that a granted lease is for, over the descriptors that came with it, the files that it
 // names and the node's shared memory; `hold` is what its blobs there share, or null. `declared`:
 // its size was, if it is being created. `unsupported` when the node offers none of these for a
-// blob; else what PathBlob and a descriptor can fail with.
+// blob; `unavailable` where the channel broke, and memory there is not to be relied on; else what
+// PathBlob and a descriptor can fail with.
 absl::StatusOr<Grant> MakeGrant(GrantReply reply, SessionId session, bool declared,
                                 UdsChannel::Attached& attached, std::shared_ptr<SegmentHold>& hold);
 

@@ -59,6 +59,8 @@ Request ReleaseOf(const LeaseRequest& lease) {
 
 }  // namespace
 
+thread_local UdsChannel::Delivery* UdsChannel::delivering_ = nullptr;
+
 UdsChannel::UdsChannel(UniqueFd socket, absl::Duration call_timeout, absl::Duration spin)
     : connection_(std::make_shared<NodeConnection>(std::move(socket))),
       socket_(connection_, &connection_->socket),
@@ -70,25 +72,33 @@ UdsChannel::UdsChannel(UniqueFd socket, absl::Duration call_timeout, absl::Durat
 }
 
 UdsChannel::~UdsChannel() {
+  End();
+  MutexLock lock(mutex_);
+  for (std::thread* thread : {&background_, &releaser_}) {
+    // It has let go of the last reference itself, and touches nothing any more.
+    if (thread->joinable()) thread->detach();
+  }
+}
+
+void UdsChannel::End() {
   Farewell();
   Break(Unavailable("it was closed"));
+  for (Delivery* delivery = delivering_; delivery != nullptr; delivery = delivery->outer) {
+    if (delivery->channel == this) delivery->Run();
+  }
   std::thread threads[2];
   {
     MutexLock lock(mutex_);
     stop_ = true;
     changed_.NotifyAll();
     release_.NotifyAll();
-    threads[0] = std::move(background_);
-    threads[1] = std::move(releaser_);
+    // A callback on that very thread cannot wait for it.
+    const auto own = std::this_thread::get_id();
+    if (background_.get_id() != own) threads[0] = std::move(background_);
+    if (releaser_.get_id() != own) threads[1] = std::move(releaser_);
   }
   for (std::thread& thread : threads) {
-    if (!thread.joinable()) continue;
-    // A callback on that very thread may have dropped the last reference.
-    if (thread.get_id() == std::this_thread::get_id()) {
-      thread.detach();
-    } else {
-      thread.join();
-    }
+    if (thread.joinable()) thread.join();
   }
 }
 
@@ -104,6 +114,7 @@ bool UdsChannel::Send(absl::Span<Call> calls) {
   std::vector<Ready> ready;
   absl::Status failure;
   bool untouched = false;
+  bool reader = false;
   {
     MutexLock send_lock(send_mutex_);
     const Instant now = Clock::System().Now();
@@ -113,13 +124,14 @@ bool UdsChannel::Send(absl::Span<Call> calls) {
       failure = Unavailable(std::strerror(static_cast<int>(-sent)));
     } else if (static_cast<size_t>(sent) < output_.size()) {
       failure = SendRest(absl::string_view(output_).substr(static_cast<size_t>(sent)),
-                         now + call_timeout_, ready);
+                         now + call_timeout_, ready, reader);
     }
   }
+  Deliver(std::move(ready));
+  if (reader) StopReading();
   // What the node said before it hung up tells more than errno; and what nobody wants to hear must
   // be taken off the socket now and then, or the node would wait for this client.
   if (untouched || TooMuchUnread()) DrainIfNobodyReads();
-  Deliver(std::move(ready));
   if (!failure.ok()) Break(std::move(failure));
   return !untouched;
 }
@@ -189,7 +201,12 @@ void UdsChannel::ReleaseInTime() {
       if (stop_) return;
       if (releases_.empty()) continue;
     }
+    // What it delivers may be the last that shares the channel.
+    std::shared_ptr<UdsChannel> self = weak_from_this().lock();
+    if (self == nullptr) return;
     Send({});
+    const std::weak_ptr<UdsChannel> weak = std::exchange(self, nullptr);
+    if (weak.expired()) return;
   }
 }
 
@@ -199,7 +216,7 @@ std::vector<LeaseRequest> UdsChannel::TakeReleases() {
 }
 
 absl::Status UdsChannel::SendRest(absl::string_view bytes, Instant deadline,
-                                  std::vector<Ready>& ready) {
+                                  std::vector<Ready>& ready, bool& reader) {
   while (!bytes.empty() && !broken()) {
     const ssize_t n = SendWithDescriptors(socket_->get(), bytes, {}, MSG_DONTWAIT);
     if (n > 0) {
@@ -208,10 +225,9 @@ absl::Status UdsChannel::SendRest(absl::string_view bytes, Instant deadline,
     }
     if (n != -EAGAIN) return Unavailable(std::strerror(static_cast<int>(-n)));
     // The node may be waiting for us to read before it reads on.
-    if (BecomeReader()) {
-      absl::Status status = Receive(MSG_DONTWAIT, ready);
-      StopReading();
-      if (!status.ok()) return status;
+    reader = reader || BecomeReader();
+    if (reader) {
+      if (absl::Status status = Receive(MSG_DONTWAIT, ready); !status.ok()) return status;
     }
     if (Clock::System().Now() > deadline) {
       return MakeError(ErrorKind::kTimeout, "the node takes no more requests");
@@ -273,16 +289,24 @@ void UdsChannel::StopReading() {
 void UdsChannel::ReadOnce(int flags, Instant spin_until) {
   std::vector<Ready> ready;
   absl::Status failure = Receive(flags, ready, spin_until);
-  for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.attached);
+  Deliver(std::move(ready));
   if (!failure.ok()) Break(std::move(failure));
   StopReading();
 }
 
-void UdsChannel::Deliver(std::vector<Ready> ready) {
+void UdsChannel::Deliver(std::vector<Ready> ready) const {
   if (ready.empty()) return;
-  for (Ready& call : ready) std::move(call.answered)(std::move(call.reply), call.attached);
-  MutexLock lock(mutex_);
-  changed_.NotifyAll();
+  Delivery delivery{this, std::move(ready), 0, delivering_};
+  delivering_ = &delivery;
+  delivery.Run();
+  delivering_ = delivery.outer;
+}
+
+void UdsChannel::Delivery::Run() {
+  while (next < ready.size()) {
+    Ready& call = ready[next++];
+    std::move(call.answered)(std::move(call.reply), call.attached);
+  }
 }
 
 absl::Status UdsChannel::Receive(int flags, std::vector<Ready>& ready, Instant spin_until) {
@@ -370,25 +394,25 @@ absl::Status UdsChannel::CheckDeadlines() {
 }
 
 void UdsChannel::Break(absl::Status why) {
-  std::vector<Answered> unanswered;
+  std::vector<Ready> unanswered;
   {
     MutexLock lock(mutex_);
     if (broken()) return;
     why_broken_ = why;
-    connection_->broken.store(true, std::memory_order_release);
+    connection_->broken.store(true);
     // Wakes a reader; and the node sees at once that no client holds the connection any more, but
     // where its end would give away bytes that somebody here still looks at.
     shutdown(socket_->get(), segments_->in_use() ? SHUT_RD : SHUT_RDWR);
-    for (Unanswered& call : in_order_) unanswered.push_back(std::move(call.answered));
-    for (auto& [seq, call] : overtaken_) unanswered.push_back(std::move(call.answered));
+    const auto answer = [&](Unanswered& call) {
+      if (call.answered) unanswered.push_back(Ready{std::move(call.answered), why, {}});
+    };
+    for (Unanswered& call : in_order_) answer(call);
+    for (auto& [seq, call] : overtaken_) answer(call);
     in_order_.clear();
     overtaken_.clear();
     wanted_ = 0;
   }
-  Attached none;
-  for (Answered& answered : unanswered) {
-    if (answered) std::move(answered)(why, none);
-  }
+  Deliver(std::move(unanswered));
   MutexLock lock(mutex_);
   changed_.NotifyAll();
 }
@@ -414,7 +438,12 @@ void UdsChannel::ReadInBackground() {
       if (stop_ || broken()) return;
       reading_ = true;
     }
+    // A callback may drop what is the last reference but for this one.
+    std::shared_ptr<UdsChannel> self = weak_from_this().lock();
+    if (self == nullptr) return StopReading();
     ReadOnce(0);
+    const std::weak_ptr<UdsChannel> weak = std::exchange(self, nullptr);
+    if (weak.expired()) return;
   }
 }
 

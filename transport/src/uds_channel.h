@@ -55,8 +55,13 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   // A thread in Await looks for its answer for `spin` before it sleeps.
   UdsChannel(UniqueFd socket, absl::Duration call_timeout,
              absl::Duration spin = absl::ZeroDuration());
-  // Every Call that is still unanswered ends in `unavailable`.
+  // As End does.
   ~UdsChannel();
+
+  // Every Call that is still unanswered ends in `unavailable`. When it returns no callback runs any
+  // more, but for one that has called it. For an owner whose callbacks must not outlive it: it is
+  // not the only one who shares the channel.
+  void End();
 
   int socket() const { return socket_->get(); }
   std::shared_ptr<const NodeConnection> connection() const { return connection_; }
@@ -78,7 +83,9 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
 
   // The first failure; OK while there is none.
   absl::Status why_broken() const;
-  bool broken() const { return connection_->broken.load(std::memory_order_acquire); }
+  // Whoever makes a hold on segments and asks afterwards knows whether the socket stays open for it
+  // (SegmentViews::in_use).
+  bool broken() const { return connection_->broken.load(); }
 
  private:
   struct Unanswered {
@@ -91,13 +98,22 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
     absl::StatusOr<Reply> reply;
     Attached attached;
   };
+  // What this thread is delivering: a callback that ends the channel has the others run first.
+  struct Delivery {
+    const UdsChannel* channel;
+    std::vector<Ready> ready;
+    size_t next;
+    Delivery* outer;
+
+    void Run();
+  };
 
   ssize_t SendAndQueue(absl::Span<Call> calls, Instant now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
-  // The rest of what the socket did not take at once. Answers that it has to read meanwhile are for
-  // the caller to deliver.
-  absl::Status SendRest(absl::string_view bytes, Instant deadline, std::vector<Ready>& ready)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
+  // The rest of what the socket did not take at once. Where it has to read answers meanwhile it
+  // remains the `reader`, and these are for the caller to deliver: before anybody reads later ones.
+  absl::Status SendRest(absl::string_view bytes, Instant deadline, std::vector<Ready>& ready,
+                        bool& reader) ABSL_EXCLUSIVE_LOCKS_REQUIRED(send_mutex_);
   // A thread of the channel's own, which sends what no Send took along.
   void ReleaseInTime();
   void Farewell();
@@ -110,7 +126,7 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   void ReadOnce(int flags, Instant spin_until = absl::ZeroDuration());
   absl::Status Receive(int flags, std::vector<Ready>& ready,
                        Instant spin_until = absl::ZeroDuration());
-  void Deliver(std::vector<Ready> ready);
+  void Deliver(std::vector<Ready> ready) const;
   absl::Status TakeLines(std::vector<Ready>& ready);
   absl::Status TakeLine(absl::string_view line, std::vector<Ready>& ready)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -151,6 +167,8 @@ class UdsChannel : public std::enable_shared_from_this<UdsChannel> {
   // Touched by the reader only, whoever that is.
   LineBuffer input_;
   std::deque<UniqueFd> received_;
+
+  static thread_local Delivery* delivering_;
 };
 
 }  // namespace packice

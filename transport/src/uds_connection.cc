@@ -1,5 +1,6 @@
 #include "uds_connection.h"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -26,6 +27,10 @@ namespace asio = boost::asio;
 
 // A connection that owes its client this much is not read from until the client has taken it.
 constexpr size_t kMaxOutput = 1 << 20;
+// Neither is one whose requests that wait take this much, until there are fewer. Each counts as its
+// payload and a little more.
+constexpr size_t kMaxWaiting = 16 << 20;
+constexpr size_t kWaitBytes = 1024;
 // Answered requests are sent together, up to this much.
 constexpr size_t kFlushBytes = 64 * 1024;
 constexpr auto kRetryPause = std::chrono::milliseconds(5);
@@ -58,14 +63,13 @@ struct UdsConnection::Pending {
 };
 
 UdsConnection::UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics& metrics,
-                             absl::Duration send_timeout, uint64_t& requests,
-                             std::function<void(UdsConnection*)> closed)
+                             absl::Duration send_timeout, uint64_t& requests, Owner owner)
     : socket_(std::move(socket)),
       dispatcher_(dispatcher),
       metrics_(metrics),
       send_timeout_(send_timeout),
       requests_(requests),
-      closed_(std::move(closed)),
+      owner_(std::move(owner)),
       wake_(socket_.get_executor()),
       collect_(socket_.get_executor()),
       stalled_(socket_.get_executor()),
@@ -93,26 +97,60 @@ void UdsConnection::EndWaits() {
 }
 
 void UdsConnection::Drain() {
-  // What the client sent before is read and answered, then the end of the stream shows.
   boost::system::error_code ignored;
-  socket_.shutdown(Socket::shutdown_receive, ignored);
+  if (caller_.segments || handed_.any()) {
+    // This side has to be open for the client's end to show.
+    reads_no_further_ = true;
+    socket_.cancel(ignored);
+  } else {
+    // What the client sent before is read and answered, then the end of the stream shows.
+    socket_.shutdown(Socket::shutdown_receive, ignored);
+    deaf_ = true;
+  }
 }
 
 void UdsConnection::Close() {
   hung_up_ = true;
+  abandoned_ = handed_.any() && !ClientIsGone();
   boost::system::error_code ignored;
   socket_.close(ignored);
   CancelWaits();
   wake_.cancel(ignored);
 }
 
+void UdsConnection::Cut() {
+  if (!handed_.any()) return Close();
+  cut_ = true;
+  muted_ = true;
+  DropOutput();
+  CancelWaits();
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+bool UdsConnection::ClientIsGone() {
+  pollfd poller = {socket_.native_handle(), 0, 0};
+  return poll(&poller, 1, 0) == 1 && (poller.revents & POLLHUP) != 0;
+}
+
 asio::awaitable<void> UdsConnection::Serve() {
   co_await ServeLines();
+  if (input_.lost()) CancelWaits();
   // A client that only shut down its sending side still gets its answers.
   if (!waiting_.empty() || !flushed()) WatchForHangUp();
   while (!hung_up_ && (!waiting_.empty() || !flushed())) co_await Pause();
   hang_up_watch_.emit(asio::cancellation_type::all);
-  dispatcher_.peer().EndSession(caller_.session);
+  if (deaf_ && handed_.any()) {
+    // It announced segments when this side had been shut, so that its end would not show.
+    abandoned_ |= !ClientIsGone();
+  } else if (!hung_up_ && !at_end_ && handed_.any()) {
+    co_await Linger();
+  }
+  if (abandoned_) {
+    caller_.KeepForEver();
+  } else {
+    dispatcher_.peer().EndSession(caller_.session);
+  }
   caller_.reads.reset();
   // Ended waits are on their way back here.
   while (!waiting_.empty()) co_await Pause();
@@ -121,7 +159,21 @@ asio::awaitable<void> UdsConnection::Serve() {
   retry_.cancel(ignored);
   collect_.cancel(ignored);
   socket_.close(ignored);
-  closed_(this);
+  owner_.closed(this);
+}
+
+asio::awaitable<void> UdsConnection::Linger() {
+  lingers_ = true;
+  owner_.lingers();
+  boost::system::error_code error;
+  stalled_.cancel(error);
+  // The client learns that it gets no more answers, and goes when nobody looks any more.
+  socket_.shutdown(Socket::shutdown_send, error);
+  do {
+    const absl::Span<char> room = input_.Room();
+    co_await socket_.async_read_some(asio::buffer(room.data(), room.size()),
+                                     asio::redirect_error(asio::use_awaitable, error));
+  } while (!error || (error == asio::error::operation_aborted && socket_.is_open()));
 }
 
 asio::awaitable<void> UdsConnection::ServeLines() {
@@ -134,20 +186,35 @@ asio::awaitable<void> UdsConnection::ServeLines() {
         while (ordered_ != nullptr) co_await Pause();
         hang_up_watch_.emit(asio::cancellation_type::all);
       }
+      if (waiting_bytes_ >= kMaxWaiting) {
+        Flush();
+        WatchForHangUp();
+        while (waiting_bytes_ >= kMaxWaiting && !hung_up_ && !cut_) co_await Pause();
+        hang_up_watch_.emit(asio::cancellation_type::all);
+      }
       if (output_.size() >= kFlushBytes) Flush();
-      while (output_.size() >= kMaxOutput && !hung_up_) co_await Pause();
+      while (output_.size() >= kMaxOutput && !hung_up_ && !cut_) co_await Pause();
+      if (cut_) co_return;
     }
     Flush();
-    if (input_.lost() || (hung_up_ && !socket_.is_open())) co_return;
+    if (input_.lost() || cut_ || (hung_up_ && !socket_.is_open())) co_return;
 
-    const absl::Span<char> room = input_.Room();
+    absl::Span<char> room = input_.Room();
     boost::system::error_code error;
+    if (reads_no_further_) {
+      if (!to_read_) to_read_ = socket_.available(error);
+      if (to_read_ == size_t{0}) co_return;
+      room = room.first(std::min(room.size(), *to_read_));
+    }
     const size_t n = co_await socket_.async_read_some(
         asio::buffer(room.data(), room.size()), asio::redirect_error(asio::use_awaitable, error));
     input_.Filled(n);
+    if (to_read_) *to_read_ -= n;
     metrics_.CountReceived(Transport::kUds, n);
     ++requests_;
-    if (error) co_return;
+    at_end_ = error && error != asio::error::operation_aborted;
+    // Drain, or Cut, wants to go on here.
+    if (error && (at_end_ || !socket_.is_open())) co_return;
   }
 }
 
@@ -189,6 +256,7 @@ std::shared_ptr<UdsConnection::Pending> UdsConnection::Begin(DecodedRequest deco
     return nullptr;
   }
   waiting_.insert(pending);
+  waiting_bytes_ += kWaitBytes + pending->payload.size();
   if (ends_by_timer) EndAfter(*pending, wait);
   // One that came in while everything is being ended waits for nothing.
   if (draining_ || hung_up_) dispatcher_.Cancel(pending->operation);
@@ -218,6 +286,7 @@ void UdsConnection::Finished(const std::shared_ptr<Pending>& pending) {
   ++requests_;
   pending->patience.reset();
   waiting_.erase(pending);
+  waiting_bytes_ -= kWaitBytes + pending->payload.size();
   if (draining_ && absl::holds_alternative<absl::Status>(pending->answer.reply)) {
     pending->answer.reply = MakeError(ErrorKind::kUnavailable, "the node is shutting down");
   }
@@ -297,27 +366,27 @@ void UdsConnection::FlushWhenWritable() {
   sending_ = true;
   output_.erase(0, output_.size() - (queued_ - sent_));
   crowded_ = false;
-  CloseIfStalled();
-  socket_.async_wait(Socket::wait_write,
-                     [self = shared_from_this()](boost::system::error_code error) {
-                       self->sending_ = false;
-                       self->stalled_.cancel();
-                       if (!error) self->Flush();
-                       self->wake_.cancel();
-                     });
+  CutIfStalled();
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](boost::system::error_code) {
+    self->sending_ = false;
+    self->stalled_.cancel();
+    // Also when it was cancelled, together with a read.
+    self->Flush();
+    self->wake_.cancel();
+  });
 }
 
-void UdsConnection::CloseIfStalled() {
+void UdsConnection::CutIfStalled() {
   stalled_.expires_after(absl::ToChronoMilliseconds(send_timeout_));
   stalled_.async_wait([self = shared_from_this()](boost::system::error_code error) {
-    if (!error) self->Close();
+    if (!error) self->Cut();
   });
 }
 
 void UdsConnection::FlushLater() {
   sending_ = true;
   // Those in flight may be this client's own, unread.
-  if (!std::exchange(crowded_, true)) CloseIfStalled();
+  if (!std::exchange(crowded_, true)) CutIfStalled();
   retry_.expires_after(kRetryPause);
   retry_.async_wait([self = shared_from_this()](boost::system::error_code error) {
     self->sending_ = false;

@@ -27,11 +27,17 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
  public:
   using Socket = boost::asio::local::stream_protocol::socket;
 
+  // What its server is told, on the connection's thread.
+  struct Owner {
+    // From now on it only waits for its client to go.
+    std::function<void()> lingers;
+    std::function<void(UdsConnection*)> closed;
+  };
+
   // Counts in `requests`, which its thread owns and which outlives it, what comes from the client
   // and what is answered late.
   UdsConnection(Socket socket, Dispatcher& dispatcher, NodeMetrics& metrics,
-                absl::Duration send_timeout, uint64_t& requests,
-                std::function<void(UdsConnection*)> closed);
+                absl::Duration send_timeout, uint64_t& requests, Owner owner);
   ~UdsConnection();
 
   // Serves until the client is gone or Drain or Close is called.
@@ -39,10 +45,12 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
 
   // These three on the connection's thread. Waits, also those to come, end in `unavailable`.
   void EndWaits();
-  // Answers what has been sent so far, then closes.
+  // Answers what has been sent so far, then closes, or lingers.
   void Drain();
-  // Closes at once.
+  // Closes at once. Where the client may still look at shared memory its session never ends.
   void Close();
+
+  bool lingers() const { return lingers_; }
 
  private:
   struct Pending;
@@ -54,6 +62,9 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
 
   boost::asio::awaitable<void> Serve();
   boost::asio::awaitable<void> ServeLines();
+  // A client that was handed segments may look at them for as long as it keeps its socket open
+  // (docs/memory.md): its session ends when it goes, not when this side has had enough of it.
+  boost::asio::awaitable<void> Linger();
   boost::asio::awaitable<void> Pause();
   // Null when it was answered at once.
   std::shared_ptr<Pending> Begin(DecodedRequest decoded);
@@ -69,7 +80,11 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   void DropOutput();
   void FlushWhenWritable();
   void FlushLater();
-  void CloseIfStalled();
+  void CutIfStalled();
+  // Serves it no further.
+  void Cut();
+  // Whether the client is known to be gone.
+  bool ClientIsGone();
 
   bool flushed() const { return sent_ == queued_; }
   void WatchForHangUp();
@@ -80,7 +95,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   NodeMetrics& metrics_;
   const absl::Duration send_timeout_;
   uint64_t& requests_;
-  const std::function<void(UdsConnection*)> closed_;
+  const Owner owner_;
   Caller caller_;
 
   RequestStream input_;
@@ -97,6 +112,7 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   // a seq.
   std::shared_ptr<Pending> ordered_;
   std::set<std::shared_ptr<Pending>> waiting_;
+  size_t waiting_bytes_ = 0;
 
   boost::asio::steady_timer wake_;  // never fires: cancelled to wake Pause
   boost::asio::steady_timer collect_;
@@ -105,7 +121,14 @@ class UdsConnection : public std::enable_shared_from_this<UdsConnection> {
   boost::asio::cancellation_signal hang_up_watch_;
   bool draining_ = false;
   bool muted_ = false;  // the client takes no more answers
+  bool cut_ = false;    // and gets none
   bool hung_up_ = false;
+  bool reads_no_further_ = false;   // than what has come
+  absl::optional<size_t> to_read_;  // bytes of that
+  bool deaf_ = false;               // the receiving side is shut
+  bool at_end_ = false;             // of what the client has to say
+  bool lingers_ = false;
+  bool abandoned_ = false;  // its client may look at shared memory for longer than this is there
 };
 
 }  // namespace packice

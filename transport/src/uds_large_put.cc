@@ -95,21 +95,28 @@ void UdsLargePut::Finish() {
   const bool seals = failure.ok();
   outcome_ = seals ? MakeError(ErrorKind::kUnavailable, "the seal was not answered") : failure;
   if (seals) {
+    unanswered_ = 2;
     UdsChannel::Call& seal = calls.emplace_back();
     seal.request.op = Op::kSeal;
     seal.request.body.emplace<SealRequest>().lease_id = lease_;
     seal.answered = AnswerTo<Sealed>([self = shared_from_this()](absl::StatusOr<Sealed> sealed) {
       self->outcome_ = std::move(sealed);
+      self->Answered();
     });
   }
   UdsChannel::Call& release = calls.emplace_back();
   release.request.op = Op::kRelease;
   release.request.body = LeaseRequest{lease_, SessionId::kNone, OperationId::kNone};
-  release.answered = StatusTo<ReleaseReply>([self = shared_from_this()](const absl::Status&) {
-    self->pieces_.clear();  // whoever is answered may want them
-    std::move(self->done)(std::move(self->outcome_));
-  });
+  release.answered = StatusTo<ReleaseReply>(
+      [self = shared_from_this()](const absl::Status&) { self->Answered(); });
   Send(std::move(calls));
+}
+
+// Where the connection breaks, two threads may bring the two answers.
+void UdsLargePut::Answered() {
+  if (unanswered_.fetch_sub(1) > 1) return;
+  pieces_.clear();  // whoever is answered may want them
+  std::move(done)(std::move(outcome_));
 }
 
 void UdsLargePut::Send(std::vector<UdsChannel::Call> calls) {

@@ -3,6 +3,7 @@
 // thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -45,12 +46,14 @@ class UdsLargePut : public std::enable_shared_from_this<UdsLargePut> {
   void Write(size_t piece);
   void Written(size_t piece, absl::Status status);
   void Finish();
+  void Answered();
   void Send(std::vector<UdsChannel::Call> calls);
 
   UdsChannel& channel_;
   LeaseId lease_;
   absl::InlinedVector<uint64_t, 1> sizes_;
   absl::StatusOr<Sealed> outcome_;
+  std::atomic<int> unanswered_{1};  // of the last message
 
   Mutex mutex_;
   std::vector<UdsStaging::Piece> pieces_;  // each used by one write at a time

@@ -20,6 +20,7 @@
 #include "packice/core/fd_blob.h"
 #include "packice/transport/uds_peer.h"
 #include "uds_answers.h"
+#include "uds_batches.h"
 #include "uds_channel.h"
 #include "uds_staging.h"
 #include "unix_socket.h"
@@ -39,7 +40,7 @@ class UdsPeer::Impl {
       MutexLock lock(state_->mutex);
       channel = std::move(state_->channel);
     }
-    channel.reset();
+    if (channel != nullptr) channel->End();
     delete state_;
   }
 
@@ -124,7 +125,7 @@ class UdsPeer::Impl {
   // A release whose answer nobody wants goes with the next message, or soon. Gathered calls keep
   // their order.
   void ReleaseSoon(LeaseRequest lease) {
-    if (gathering_ == nullptr || gathering_->peer != this) {
+    if (!IsGathering()) {
       std::shared_ptr<UdsChannel> channel;
       {
         MutexLock lock(state_->mutex);
@@ -139,11 +140,11 @@ class UdsPeer::Impl {
   }
 
   void Call(UdsChannel::Call call) {
-    if (Gathering* gathering = gathering_;
-        gathering != nullptr && gathering->peer == this && call.wait == absl::ZeroDuration()) {
-      gathering->calls.push_back(std::move(call));
+    if (IsGathering() && call.wait == absl::ZeroDuration()) {
+      gathering_->calls.push_back(std::move(call));
       return;
     }
+    SendGathered();
     Send(absl::MakeSpan(&call, 1));
   }
 
@@ -151,17 +152,20 @@ class UdsPeer::Impl {
     Gathering gathering{this, {}};
     Gathering* outer = std::exchange(gathering_, &gathering);
     calls();
+    SendGathered();
     gathering_ = outer;
-    std::vector<UdsChannel::Call>& gathered = gathering.calls;
+  }
+  // What has been gathered goes before whatever is not gathered.
+  void SendGathered() {
+    if (!IsGathering()) return;
+    std::vector<UdsChannel::Call> gathered = std::exchange(gathering_->calls, {});
+    if (gathered.empty()) return;
     const bool grants =
         std::any_of(gathered.begin(), gathered.end(),
                     [](const UdsChannel::Call& call) { return call.request.op == Op::kAcquire; });
-    if (grants && gathered.size() > 1) {
-      // Descriptors of one answer share a message; those of several need one each.
-      Call(Batch(std::move(gathered)));
-    } else if (!gathered.empty()) {
-      Send(absl::MakeSpan(gathered));
-    }
+    // Descriptors of one answer share a message; those of several need one each.
+    if (grants) gathered = InBatches(std::move(gathered));
+    Send(absl::MakeSpan(gathered));
   }
 
   void Await(absl::FunctionRef<void()> calls, Latch& done) {
@@ -309,6 +313,8 @@ class UdsPeer::Impl {
     peer.state_ = new State;
   }
 
+  bool IsGathering() const { return gathering_ != nullptr && gathering_->peer == this; }
+
   static bool Has(const HelloReply& hello, absl::string_view feature) {
     return std::find(hello.features.begin(), hello.features.end(), feature) != hello.features.end();
   }
@@ -355,38 +361,6 @@ class UdsPeer::Impl {
         latch);
     if (!sent) return channel.why_broken();
     return hello;
-  }
-
-  static UdsChannel::Call Batch(std::vector<UdsChannel::Call> calls) {
-    auto requests = std::make_unique<BatchRequest>();
-    auto answered = std::make_shared<std::vector<UdsChannel::Answered>>();
-    bool wanted = false;
-    UdsChannel::Call batch;
-    for (UdsChannel::Call& call : calls) {
-      batch.payload.insert(batch.payload.end(), call.payload.begin(), call.payload.end());
-      wanted = wanted || call.answered;
-      requests->requests.emplace_back(std::move(call.request));
-      answered->push_back(std::move(call.answered));
-    }
-    batch.request.op = Op::kBatch;
-    batch.request.body = std::move(requests);
-    if (!wanted) return batch;
-    batch.answered = [answered](absl::StatusOr<Reply> reply, UdsChannel::Attached& attached) {
-      auto replies = As<std::unique_ptr<BatchReply>>(std::move(reply));
-      if (replies.ok() && (*replies)->responses.size() != answered->size()) {
-        replies = MakeError(ErrorKind::kCorrupt, "the node answered part of a batch");
-      }
-      for (size_t i = 0; i < answered->size(); ++i) {
-        UdsChannel::Answered& one = (*answered)[i];
-        if (!one) continue;
-        if (replies.ok()) {
-          std::move(one)(std::move((*replies)->responses[i]), attached);
-        } else {
-          std::move(one)(replies.status(), attached);
-        }
-      }
-    };
-    return batch;
   }
 
   const UdsPeerOptions options_;

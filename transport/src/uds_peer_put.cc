@@ -95,6 +95,7 @@ void UdsPeer::Put(PutRequest request, Done<absl::StatusOr<Sealed>> done) {
   }
   const bool in_pieces = size >= impl_->options().pieces_from;
   if (size > kMaxSent && (size <= kMaxStaged || in_pieces)) {
+    impl_->SendGathered();
     const Impl::Staged staging = impl_->Staging();
     if (staging.area != nullptr && in_pieces) {
       if (PutInPieces(*staging.channel, *staging.area, request, done)) return;

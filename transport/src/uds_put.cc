@@ -4,12 +4,10 @@
 #include <utility>
 
 #include "packice/core/error.h"
+#include "packice/core/put.h"
 
 namespace packice {
 namespace {
-
-// More than this is copied elsewhere than on a connection's event loop, in bytes.
-constexpr size_t kMaxInline = 1 << 20;
 
 absl::StatusOr<absl::string_view> Staged(const Caller& caller, const StagedRange& range) {
   if (caller.staging != nullptr) return caller.staging->At(range);
@@ -22,8 +20,9 @@ absl::Status NotHere() {
                    "put, stage and write are for the Unix socket; send PUT /objects/{id}");
 }
 
-bool IsFile(const Grant& grant, size_t blob) {
-  const Object::Blobs& blobs = grant.object->blobs();
+// A disk that is busy makes its writers wait, and an event loop must not.
+bool IsFile(const Object& object, size_t blob) {
+  const Object::Blobs& blobs = object.blobs();
   return blob < blobs.size() && absl::holds_alternative<PathDescriptor>(blobs[blob]->Describe());
 }
 
@@ -38,6 +37,65 @@ absl::Status WriteStaged(const Grant& grant, const WriteRequest& request, absl::
   return blobs[request.blob]->Write(request.offset, bytes);
 }
 
+// What Peer::Put does, with the copy on another thread where it may take long. The Acquire is made
+// by the caller of Start, so that the wait is known to the peer before anybody can cancel it. Keeps
+// itself until it has answered.
+class Putting : public std::enable_shared_from_this<Putting> {
+ public:
+  Putting(Dispatcher& dispatcher, PutRequest request, Done<absl::StatusOr<Sealed>> done)
+      : dispatcher_(dispatcher), request_(std::move(request)), done_(std::move(done)) {}
+
+  void Start() {
+    absl::Status sizes = CheckBlobSizes(request_.blob_sizes, request_.bytes.size());
+    if (!sizes.ok()) return std::move(done_)(std::move(sizes));
+    lease_.session = request_.session;
+    lease_.operation = request_.operation;
+    dispatcher_.peer().Acquire(AcquireFor(request_),
+                               [self = shared_from_this()](absl::StatusOr<Grant> grant) {
+                                 self->Granted(std::move(grant));
+                               });
+  }
+
+ private:
+  void Granted(absl::StatusOr<Grant> grant) {
+    if (!grant.ok()) return std::move(done_)(std::move(grant).status());
+    lease_.lease_id = grant->lease.id;
+    object_ = std::move(grant->object);
+    if (request_.bytes.size() <= kMaxInline && !IsFile(*object_, 0)) return Fill();
+    dispatcher_.blocking().Run([self = shared_from_this()] { self->Fill(); });
+  }
+
+  void Fill() {
+    absl::Status written = FillBlobs(*object_, request_.bytes);
+    // Whoever lets go of a sealed object last frees it: not somebody who only wrote it.
+    object_.reset();
+    if (!written.ok()) return End(std::move(written));
+    SealRequest seal;
+    seal.lease_id = lease_.lease_id;
+    seal.session = lease_.session;
+    seal.operation = lease_.operation;
+    dispatcher_.peer().Seal(std::move(seal),
+                            [self = shared_from_this()](absl::StatusOr<Sealed> sealed) {
+                              self->End(std::move(sealed));
+                            });
+  }
+
+  // The answer comes when the lease is over: whoever hears of the object finds nobody in his way.
+  void End(absl::StatusOr<Sealed> outcome) {
+    outcome_ = std::move(outcome);
+    dispatcher_.peer().Release(lease_, [self = shared_from_this()](const absl::Status&) {
+      std::move(self->done_)(std::move(self->outcome_));
+    });
+  }
+
+  Dispatcher& dispatcher_;
+  PutRequest request_;
+  Done<absl::StatusOr<Sealed>> done_;
+  LeaseRequest lease_;
+  std::shared_ptr<Object> object_;
+  absl::StatusOr<Sealed> outcome_;
+};
+
 }  // namespace
 
 void ServePut(Dispatcher& dispatcher, PutMessage message, const Caller& caller,
@@ -51,21 +109,22 @@ void ServePut(Dispatcher& dispatcher, PutMessage message, const Caller& caller,
     if (!bytes.ok()) return std::move(done)(std::move(bytes).status());
     put.bytes = *bytes;
   }
-  Peer& peer = dispatcher.peer();
-  if (put.bytes.size() <= kMaxInline) return peer.Put(std::move(put), std::move(done));
-  dispatcher.blocking().Run([&peer, put = std::move(put), done = std::move(done)]() mutable {
-    peer.Put(std::move(put), std::move(done));
-  });
+  std::make_shared<Putting>(dispatcher, std::move(put), std::move(done))->Start();
 }
 
-Answer ServeStage(const StageRequest& request, Caller& caller) {
-  if (!caller.takes_descriptors) return Answer{NotHere(), {}};
-  if (caller.staging == nullptr) {
-    absl::StatusOr<std::unique_ptr<Staging>> made = Staging::Make(request.size);
-    if (!made.ok()) return Answer{std::move(made).status(), {}};
-    caller.staging = *std::move(made);
-  }
-  return Answer{StageReply{0, caller.staging->size()}, {caller.staging->descriptor()}};
+void ServeStage(Dispatcher& dispatcher, const StageRequest& request, Caller& caller,
+                Dispatcher::Completion done) {
+  if (!caller.takes_descriptors) return std::move(done)(Answer{NotHere(), {}});
+  auto stage = [&caller, size = request.size, done = std::move(done)]() mutable {
+    if (caller.staging == nullptr) {
+      absl::StatusOr<std::unique_ptr<Staging>> made = Staging::Make(size);
+      if (!made.ok()) return std::move(done)(Answer{std::move(made).status(), {}});
+      caller.staging = *std::move(made);
+    }
+    std::move(done)(Answer{StageReply{0, caller.staging->size()}, {caller.staging->descriptor()}});
+  };
+  if (caller.staging != nullptr || request.size <= kMaxInline) return stage();
+  dispatcher.blocking().Run(std::move(stage));
 }
 
 void ServeWrite(Dispatcher& dispatcher, const WriteRequest& request, const Caller& caller,
@@ -80,7 +139,7 @@ void ServeWrite(Dispatcher& dispatcher, const WriteRequest& request, const Calle
   }
   auto write = [&dispatcher, request, bytes = *bytes, pass = std::move(pass),
                 done = std::move(done)](absl::StatusOr<Grant> grant) mutable {
-    const bool on_disk = grant.ok() && IsFile(*grant, request.blob);
+    const bool on_disk = grant.ok() && IsFile(*grant->object, request.blob);
     auto finish = [request, bytes, pass = std::move(pass), done = std::move(done),
                    grant = std::move(grant)]() mutable {
       absl::Status status =
@@ -88,7 +147,6 @@ void ServeWrite(Dispatcher& dispatcher, const WriteRequest& request, const Calle
       pass = WriterGate::Pass();  // before the answer, which the next request may follow at once
       std::move(done)(std::move(status));
     };
-    // A disk that is busy makes its writers wait, and the event loop must not.
     if (!on_disk) return finish();
     dispatcher.blocking().Run(std::move(finish));
   };

@@ -15,8 +15,10 @@ namespace packice {
 void ServePut(Dispatcher& dispatcher, PutMessage message, const Caller& caller,
               OperationId operation, Done<absl::StatusOr<Sealed>> done);
 
-// The connection's staging area, made at the first call.
-Answer ServeStage(const StageRequest& request, Caller& caller);
+// The connection's staging area, made at the first call. Nothing else of the caller's is under way
+// until it is answered, but for what waits.
+void ServeStage(Dispatcher& dispatcher, const StageRequest& request, Caller& caller,
+                Dispatcher::Completion done);
 
 // What is staged goes into a blob that is being created. `permission_denied` unless it is a CREATE
 // lease that the caller may use; `busy` while another request writes or seals under it; errors of

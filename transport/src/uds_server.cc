@@ -84,7 +84,7 @@ class UdsServer::Impl {
     // gone, only because its creator's connection was closed first.
     workers_.OnEach([](UdsConnection& connection) { connection.EndWaits(); });
     workers_.OnEach([](UdsConnection& connection) { connection.Drain(); });
-    workers_.WaitUntilNone(grace);
+    workers_.WaitUntilServed(grace);
   }
 
   StatsReply Stats(const PeerStats& peer) const { return metrics_->Stats(peer); }
@@ -138,10 +138,15 @@ class UdsServer::Impl {
     metrics_->Opened(Transport::kUds);
     workers_.Add(worker, std::make_shared<UdsConnection>(std::move(socket), dispatcher_, *metrics_,
                                                          options_.send_timeout, worker.requests,
-                                                         [this, &worker](UdsConnection* closed) {
-                                                           metrics_->Closed(Transport::kUds);
-                                                           workers_.Remove(worker, closed);
-                                                         }));
+                                                         OwnerOn(worker)));
+  }
+
+  UdsConnection::Owner OwnerOn(Workers::Worker& worker) {
+    return {[this] { workers_.Lingers(); },
+            [this, &worker](UdsConnection* closed) {
+              metrics_->Closed(Transport::kUds);
+              workers_.Remove(worker, closed, closed->lingers());
+            }};
   }
 
   void Refuse(int socket, const absl::Status& why) {

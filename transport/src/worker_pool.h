@@ -70,7 +70,7 @@ class WorkerPool {
   void Stop() {
     if (!workers_[0]->thread.joinable()) return;
     OnEach([](Connection& connection) { connection.Close(); });
-    WaitUntilNone(absl::InfiniteDuration());
+    WaitUntilNone();
     for (auto& worker : workers_) worker->context.stop();
     for (auto& worker : workers_) worker->thread.join();
   }
@@ -96,12 +96,21 @@ class WorkerPool {
     });
   }
 
-  // On the worker's thread.
-  void Remove(Worker& worker, Connection* connection) {
+  // A connection is served no more and only waits for its client to go: nobody has to wait for it.
+  void Lingers() {
+    MutexLock lock(mutex_);
+    ++lingering_;
+    fewer_.NotifyAll();
+  }
+
+  // On the worker's thread. `lingered`: Lingers was called for it.
+  void Remove(Worker& worker, Connection* connection, bool lingered = false) {
     worker.connections.erase(connection->shared_from_this());
     --worker.load;
     MutexLock lock(mutex_);
-    if (--size_ == 0) none_left_.NotifyAll();
+    if (lingered) --lingering_;
+    --size_;
+    fewer_.NotifyAll();
   }
 
   uint64_t size() const { return size_; }
@@ -119,18 +128,23 @@ class WorkerPool {
     }
   }
 
-  // Blocks until there is no connection any more, at most `patience`.
-  void WaitUntilNone(absl::Duration patience) {
+  // Blocks until no connection is served any more, at most `patience`.
+  void WaitUntilServed(absl::Duration patience) {
     const Instant deadline = Clock::System().Now() + patience;
     MutexLock lock(mutex_);
-    while (size_ > 0) {
+    while (size_ > lingering_) {
       const absl::Duration left = deadline - Clock::System().Now();
       if (left <= absl::ZeroDuration()) return;
-      none_left_.WaitFor(mutex_, std::min(left, absl::Hours(1)));
+      fewer_.WaitFor(mutex_, std::min(left, absl::Hours(1)));
     }
   }
 
  private:
+  void WaitUntilNone() {
+    MutexLock lock(mutex_);
+    while (size_ > 0) fewer_.Wait(mutex_);
+  }
+
   void RunPolling(Worker& worker) {
     uint64_t seen = 0;
     Instant until = absl::ZeroDuration();
@@ -152,7 +166,8 @@ class WorkerPool {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<uint64_t> size_{0};
   Mutex mutex_;
-  CondVar none_left_;
+  uint64_t lingering_ ABSL_GUARDED_BY(mutex_) = 0;  // of `size_`
+  CondVar fewer_;
 };
 
 }  // namespace packice

@@ -77,4 +77,7 @@ void AppendEventLine(const EventRecord& event, std::string& out);
 // The reply as a JSON object, without seq and newline: what --json prints.
 std::string FormatReply(const Reply& reply);
 
+// No fewer than the bytes that EncodeRequest makes of it in a batch.
+size_t RequestSizeBound(const Request& request);
+
 }  // namespace packice

@@ -3,7 +3,8 @@
 // Owns its threads, its socket file and nothing else; the peer outlives it. A connection belongs to
 // one of a few worker threads; each has a session of its own, whose leases end with it. Only
 // processes of this process's uid (and root) are served. The destructor stops at once; Drain stops
-// politely.
+// politely. Sessions whose clients may then still look at the peer's shared memory do not end, for
+// as long as the peer is there.
 #pragma once
 
 #include <cstddef>
@@ -43,7 +44,8 @@ struct UdsServerOptions {
   // Further connections get `capacity` and are closed.
   size_t max_connections = 8192;
   // A connection whose client does not read its answers is closed after this long; it is not read
-  // from meanwhile.
+  // from meanwhile. One that was handed shared memory is no longer served, and stays, and counts
+  // among `max_connections`, until its client closes it.
   absl::Duration send_timeout = absl::Seconds(30);
   // What hello answers.
   std::string version;
@@ -62,7 +64,8 @@ class UdsServer {
   const std::string& path() const;
 
   // Takes no more connections, answers what has been asked, ends waits with `unavailable`, then
-  // closes. Blocks until all is closed, at most `grace`.
+  // closes. Blocks until all is closed, but for connections whose clients may still look at shared
+  // memory, at most `grace`.
   void Drain(absl::Duration grace);
 
   // Whose session it is, for messages: "pid 4711", or "connection 12" where no Unix socket of this
