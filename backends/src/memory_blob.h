@@ -12,6 +12,7 @@
 #include "memory_store_state.h"
 #include "packice/core/blob.h"
 #include "packice/core/mutex.h"
+#include "range_blob.h"
 
 namespace packice {
 
@@ -33,6 +34,9 @@ class MemoryBlob final : public Blob {
   absl::StatusOr<Mapping> Map(MapAccess access) const override { return home()->Map(access); }
   BlobDescriptor Describe() const override { return home()->Describe(); }
 
+  // As BlobStore::Park.
+  absl::optional<uint64_t> Park();
+
  private:
   // Where the bytes are at present. Who looks while they move goes on with the memfd, where they
   // are as well.
@@ -41,10 +45,12 @@ class MemoryBlob final : public Blob {
     return home_;
   }
   // Null where they stay in their memfd.
-  std::shared_ptr<Blob> CopyToSegment(const Blob& own) const;
+  std::shared_ptr<RangeBlob> CopyToSegment(const Blob& own) const;
 
   const std::shared_ptr<MemoryStoreState> store_;
-  bool moved_ = false;  // by Seal; for the destructor
+  // Where Seal has moved the bytes; null while, and where, they stay in their memfd. For Park and
+  // the destructor, which nobody else is there to see.
+  RangeBlob* moved_ = nullptr;
   mutable Mutex mutex_;
   std::shared_ptr<Blob> home_ ABSL_GUARDED_BY(mutex_);
 };

@@ -21,6 +21,10 @@ constexpr uint64_t kAloneUnit = 64 << 10;
 // So much may lie idle, and an eighth of what is in use.
 constexpr uint64_t kIdleBytes = uint64_t{256} << 20;
 
+// Of what Park answers: the segment's number above, units of the offset below.
+constexpr unsigned kOffsetBits = 32;
+constexpr uint64_t kOffsetUnit = 64;
+
 // Ids of one node are unlike those of any other, of whose memory it may be told, too: 27 random
 // bits and a count. So they have at most 18 digits, which transports read quickly.
 uint64_t FirstId(RandomSource& random) {
@@ -33,7 +37,9 @@ uint64_t RoundUp(uint64_t value, uint64_t unit) { return (value + unit - 1) / un
 
 }  // namespace
 
-SegmentRange::~SegmentRange() { memory->Free(*this); }
+SegmentRange::~SegmentRange() {
+  if (memory != nullptr) memory->Free(*this);
+}
 
 SegmentMemory::SegmentMemory(const MemoryBlobStoreOptions& options, bool in_temp_files)
     : temp_directory_(in_temp_files
@@ -72,13 +78,32 @@ absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::AllocateShared(uint
   }
   ++blobs_;
   bytes_ += size;
+  return RangeAt(*place, size);
+}
+
+std::shared_ptr<SegmentRange> SegmentMemory::RangeAt(SegmentAllocator::Place place, uint64_t size) {
+  const Segment& segment = [&]() -> const Segment& {
+    MutexLock lock(places_mutex_);
+    return *places_[place.segment];
+  }();
   auto range = std::make_shared<SegmentRange>();
   range->memory = shared_from_this();
   range->segment = segment.shared();
-  range->bytes = absl::MakeSpan(segment.bytes() + place->offset, size);
-  range->offset = place->offset;
-  range->place = place->segment;
+  range->bytes = absl::MakeSpan(segment.bytes() + place.offset, size);
+  range->offset = place.offset;
+  range->place = place.segment;
   return range;
+}
+
+absl::optional<uint64_t> SegmentMemory::Park(SegmentRange& range) {
+  if (!range.place.has_value()) return absl::nullopt;
+  range.memory = nullptr;
+  return uint64_t{*range.place} << kOffsetBits | range.offset / kOffsetUnit;
+}
+
+std::shared_ptr<SegmentRange> SegmentMemory::Unpark(uint64_t parked, uint64_t size) {
+  const uint64_t offset = (parked & ((uint64_t{1} << kOffsetBits) - 1)) * kOffsetUnit;
+  return RangeAt({static_cast<uint32_t>(parked >> kOffsetBits), offset}, size);
 }
 
 absl::Status SegmentMemory::AddSegment() {
@@ -90,6 +115,11 @@ absl::Status SegmentMemory::AddSegment() {
   const auto place = static_cast<uint32_t>(free - shared_.begin());
   if (free == shared_.end()) shared_.emplace_back();
   shared_[place] = Shared{*std::move(segment), clock_.Now()};
+  {
+    MutexLock lock(places_mutex_);
+    if (place >= places_.size()) places_.resize(size_t{place} + 1);
+    places_[place] = shared_[place].segment.get();
+  }
   allocator_.AddSegment(place, bytes);
   return absl::OkStatus();
 }
@@ -148,8 +178,7 @@ void SegmentMemory::Free(SegmentRange& range) {
     if (allocator_.usage(*range.place).objects > 0) return;
     shared_[*range.place].empty_since = now;
     if (idle_release_ <= absl::ZeroDuration()) {
-      allocator_.RemoveSegment(*range.place);
-      dropped.push_back(std::move(shared_[*range.place].segment));
+      dropped.push_back(RemoveShared(*range.place));
     }
     return;
   }
@@ -167,6 +196,11 @@ void SegmentMemory::Free(SegmentRange& range) {
   }
 }
 
+std::unique_ptr<Segment> SegmentMemory::RemoveShared(uint32_t place) {
+  allocator_.RemoveSegment(place);
+  return std::move(shared_[place].segment);
+}
+
 Instant SegmentMemory::ReleaseIdle(Instant now) {
   if (idle_release_ <= absl::ZeroDuration()) return absl::InfiniteDuration();
   std::vector<std::unique_ptr<Segment>> dropped;
@@ -178,8 +212,7 @@ Instant SegmentMemory::ReleaseIdle(Instant now) {
       next = std::min(next, due);
       continue;
     }
-    allocator_.RemoveSegment(place);
-    dropped.push_back(std::move(shared_[place].segment));
+    dropped.push_back(RemoveShared(place));
   }
   while (!idle_.empty() && idle_.front().since + idle_release_ <= now) {
     idle_bytes_ -= idle_.front().segment->size();

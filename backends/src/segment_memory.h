@@ -36,6 +36,12 @@ class SegmentMemory : public std::enable_shared_from_this<SegmentMemory> {
   // can fail with.
   absl::StatusOr<std::shared_ptr<SegmentRange>> Allocate(uint64_t size);
 
+  // Keeps the bytes of a range that nobody else shares under a number, as BlobStore::Park. The
+  // range may then only be destroyed.
+  static absl::optional<uint64_t> Park(SegmentRange& range);
+  // A range of these bytes.
+  std::shared_ptr<SegmentRange> Unpark(uint64_t parked, uint64_t size);
+
   // Gives back segments that have been empty for as long as the options say. Answers when to ask
   // again; InfiniteDuration: there are none.
   Instant ReleaseIdle(Instant now);
@@ -67,13 +73,21 @@ class SegmentMemory : public std::enable_shared_from_this<SegmentMemory> {
   // Of those that nobody uses, one that fits and wastes little.
   std::unique_ptr<Segment> TakeIdle(uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AddSegment() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Of the bytes at a place of a segment that many share.
+  std::shared_ptr<SegmentRange> RangeAt(SegmentAllocator::Place place, uint64_t size);
   void Free(SegmentRange& range);
+  std::unique_ptr<Segment> RemoveShared(uint32_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string temp_directory_;  // empty: memfds
   const uint64_t shared_limit_;       // larger blobs are alone
   const SegmentPages pages_;
   const absl::Duration idle_release_;
   Clock& clock_;
+
+  // The segments of shared_, for whoever must not wait while another thread takes memory from the
+  // system. Below mutex_; nothing is done under it.
+  Mutex places_mutex_;
+  std::vector<const Segment*> places_ ABSL_GUARDED_BY(places_mutex_);
 
   mutable Mutex mutex_;
   SegmentAllocator allocator_ ABSL_GUARDED_BY(mutex_);

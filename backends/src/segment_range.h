@@ -18,7 +18,7 @@ class SegmentMemory;
 struct SegmentRange {
   ~SegmentRange();
 
-  std::shared_ptr<SegmentMemory> memory;
+  std::shared_ptr<SegmentMemory> memory;  // null: the bytes are parked
   std::shared_ptr<const SharedSegment> segment;
   absl::Span<char> bytes;
   uint64_t offset = 0;

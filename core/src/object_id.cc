@@ -16,7 +16,7 @@ absl::StatusOr<ObjectId> ObjectId::Parse(absl::string_view bytes) {
 }
 
 std::string ObjectId::ToQuoted() const {
-  return absl::StrCat("\"", absl::Utf8SafeCEscape(bytes_), "\"");
+  return absl::StrCat("\"", absl::Utf8SafeCEscape(bytes()), "\"");
 }
 
 }  // namespace packice

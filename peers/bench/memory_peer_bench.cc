@@ -51,6 +51,25 @@ void BM_AcquireReadAndRelease(benchmark::State& state) {
 }
 BENCHMARK(BM_AcquireReadAndRelease)->ThreadRange(1, 2)->UseRealTime();
 
+// Any of so many that each has to be opened, and found in memory that is not in the cache.
+void BM_AcquireReadAndReleaseOfMany(benchmark::State& state) {
+  constexpr uint64_t kObjects = 200'000;
+  std::unique_ptr<LocalPeer> peer = MakeMemoryPeer();
+  for (uint64_t i = 0; i < kObjects; ++i) Put(*peer, absl::StrCat("models/", i));
+  uint64_t next = 1;
+  for (auto _ : state) {
+    next = next * 6364136223846793005u + 1442695040888963407u;
+    AcquireRequest request =
+        Request(Access::kRead, absl::StrCat("models/", (next >> 33) % kObjects));
+    LeaseId lease;
+    peer->Acquire(std::move(request),
+                  [&lease](absl::StatusOr<Grant> grant) { lease = grant->lease.id; });
+    peer->Release({lease, SessionId{1}, {}}, nullptr);
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_AcquireReadAndReleaseOfMany);
+
 void BM_CreateSealDiscard(benchmark::State& state) {
   std::unique_ptr<LocalPeer> peer = MakeMemoryPeer();
   for (auto _ : state) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "parked_object.h"
 
 namespace packice {
 namespace {
@@ -32,7 +33,8 @@ LocalPeer::Engine::Engine(std::unique_ptr<BlobStore> store, std::unique_ptr<Leas
                   ? std::move(policy)
                   : MakeEvictionPolicy(options.eviction, options.capacity, *options.clock)),
       archive_(std::move(archive)),
-      executor_(std::move(executor)) {
+      executor_(std::move(executor)),
+      kept_open_(archive_ == nullptr ? options.open_at_rest / ObjectTable::kStripes : 0) {
   if (options.background_reaper) {
     reaper_ = std::make_unique<Reaper>(clock_, [this] {
       const Instant next = RunDue();
@@ -57,21 +59,27 @@ void LocalPeer::Engine::AwaitIdle() {
 
 ObjectInfo LocalPeer::Engine::InfoOf(const Record& record) const {
   ObjectInfo info;
-  if (record.object != nullptr) {
-    const Object& object = *record.object;
+  if (record.object() != nullptr) {
+    const Object& object = *record.object();
     info.metadata = object.metadata();
     info.created_at = object.created_at();
     if (record.sealed()) info.sealed_at = object.sealed_at();
     for (const auto& blob : object.blobs()) info.blob_sizes.push_back(blob->size());
-  } else if (record.sealed()) {
+  } else if (record.sealed() && archive_ != nullptr) {
     info = archive_->Info(record.id, record.rest.view());
+  } else if (record.sealed()) {
+    ParkedObject parked = ParkedObject::Unpack(record.rest.view());
+    info.metadata = std::move(parked.metadata);
+    info.created_at = parked.created_at;
+    info.sealed_at = parked.sealed_at;
+    info.blob_sizes.push_back(parked.size);
   } else {
-    info.created_at = record.custody->created_at;
+    info.created_at = record.custody()->created_at;
   }
   info.object_id = record.id;
   info.state = record.sealed() ? ObjectState::kSealed : ObjectState::kCreating;
   info.leases = record.leases;
-  if (record.expiration != nullptr) info.expires_at = record.expiration->expires_at;
+  if (record.expiration() != nullptr) info.expires_at = record.expiration()->expires_at;
   return info;
 }
 
@@ -152,7 +160,7 @@ Instant LocalPeer::Engine::NextDeadline() const {
   if (any_expirations_.load(std::memory_order_acquire)) {
     MutexLock lock(expirations_mutex_);
     if (!expirations_.empty()) {
-      next = std::min(next, (*expirations_.begin())->expiration->deadline);
+      next = std::min(next, (*expirations_.begin())->expiration()->deadline);
     }
   }
   return next;
@@ -163,20 +171,20 @@ void LocalPeer::Engine::Expect(Instant deadline) {
 }
 
 void LocalPeer::Engine::WatchExpiration(Record& record) {
-  if (record.expiration == nullptr || record.expiration->queued) return;
+  if (record.expiration() == nullptr || record.expiration()->queued) return;
   {
     MutexLock lock(expirations_mutex_);
-    record.expiration->queued = true;
+    record.expiration()->queued = true;
     expirations_.insert(&record);
     any_expirations_.store(true, std::memory_order_release);
   }
-  Expect(record.expiration->deadline);
+  Expect(record.expiration()->deadline);
 }
 
 void LocalPeer::Engine::ForgetExpiration(Record& record) {
-  if (record.expiration == nullptr || !record.expiration->queued) return;
+  if (record.expiration() == nullptr || !record.expiration()->queued) return;
   MutexLock lock(expirations_mutex_);
-  record.expiration->queued = false;
+  record.expiration()->queued = false;
   expirations_.erase(&record);
   any_expirations_.store(!expirations_.empty(), std::memory_order_release);
 }
@@ -184,10 +192,10 @@ void LocalPeer::Engine::ForgetExpiration(Record& record) {
 void LocalPeer::Engine::Publish(EventKind kind, OperationId operation, const Record& record) {
   uint64_t size = record.charged;
   if (archive_ != nullptr) {  // there an object is charged with more than its size
-    size = record.sealed() ? InfoOf(record).size() : record.custody->declared;
+    size = record.sealed() ? InfoOf(record).size() : record.custody()->declared;
   }
   const bool copy = (kind == EventKind::kCreated || kind == EventKind::kSealed) &&
-                    record.custody != nullptr && record.custody->quiet;
+                    record.custody() != nullptr && record.custody()->quiet;
   events_.Publish(Event{kind, operation, record.id, size, "", copy ? "copy" : ""});
 }
 

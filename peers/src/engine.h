@@ -91,14 +91,15 @@ class LocalPeer::Engine {
   struct Aftermath {
     std::vector<std::pair<Waiter, Attempt>> attempts;
     std::vector<std::unique_ptr<Record>> garbage;
+    std::vector<std::shared_ptr<Blob>> bytes;     // of parked objects that are gone
     std::vector<std::shared_ptr<Object>> closed;  // objects that nobody uses any more
     std::vector<ObjectId> dues;  // who waits for these is tried again once all is reaped
     std::vector<Place> checks;
     std::vector<Removal> removals;
 
     bool empty() const {
-      return attempts.empty() && garbage.empty() && closed.empty() && dues.empty() &&
-             checks.empty() && removals.empty();
+      return attempts.empty() && garbage.empty() && bytes.empty() && closed.empty() &&
+             dues.empty() && checks.empty() && removals.empty();
     }
   };
   struct Sealing;
@@ -144,11 +145,6 @@ class LocalPeer::Engine {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   // From its first lease, or a change, to the end of the last: not a victim, and its room cannot be
   // made. Rest does nothing while something holds it.
-  void Hold(Stripe& stripe, Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
-  void Rest(Stripe& stripe, Record& record, Aftermath& aftermath)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
-  // Lets go of objects that were still shared when their last lease ended.
-  void Sweep(Stripe& stripe, Aftermath& aftermath) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   // A change also takes the object's own TTL off the queue; afterwards it is back.
   void BeginChange(Stripe& stripe, Record& record, Change change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
@@ -180,6 +176,26 @@ class LocalPeer::Engine {
   // Destroys what others left to be destroyed. False when there was nothing.
   bool Bury();
 
+  // --- Objects that nobody uses. Of one in the archive the record keeps `rest`, of one in memory
+  // what a ParkedObject says, once it is closed: an archived one as soon as nobody shares it, one
+  // in memory when others have come to rest after it, so that what is in use time and again is not
+  // made anew each time.
+
+  // Somebody uses it now; nobody does any more.
+  void Hold(Stripe& stripe, Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
+  void Rest(Stripe& stripe, Record& record, Aftermath& aftermath)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
+  // Closes lingering objects: those that were still shared when their last lease ended, those that
+  // were kept open.
+  void Sweep(Stripe& stripe, Aftermath& aftermath) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
+  // False: somebody shares it. Stays open for good where the store keeps its bytes in no other way.
+  // Requires: open, at rest.
+  bool Close(Record& record, Aftermath& aftermath);
+  // Makes the object, if it is closed.
+  void Open(Record& record);
+  // Gives back the bytes of an object that is gone and was parked.
+  void FreeParked(Record& record, Aftermath& aftermath);
+
   // --- Relocation.
 
   // Whether `record` may move to `to`. `due`: once all is reaped that is over, it may.
@@ -192,7 +208,8 @@ class LocalPeer::Engine {
   // --- What the archive has.
 
   std::shared_ptr<Object> ObjectOf(const Record& record) const {
-    return record.object != nullptr ? record.object : archive_->Open(record.id, record.rest.view());
+    return record.object() != nullptr ? record.SharedObject()
+                                      : archive_->Open(record.id, record.rest.view());
   }
   ObjectInfo InfoOf(const Record& record) const;
   void CheckObject(const Place& place);
@@ -256,6 +273,7 @@ class LocalPeer::Engine {
   const std::unique_ptr<EvictionPolicy> policy_;
   const std::unique_ptr<Archive> archive_;    // may be null
   const std::unique_ptr<Executor> executor_;  // may be null
+  const size_t kept_open_;                    // objects at rest, in each stripe
 
   ObjectTable objects_;
   WaitTable waits_;
@@ -263,8 +281,8 @@ class LocalPeer::Engine {
   // Objects with a TTL of their own, by deadline.
   struct SoonerOver {
     bool operator()(const Record* a, const Record* b) const {
-      return a->expiration->deadline != b->expiration->deadline
-                 ? a->expiration->deadline < b->expiration->deadline
+      return a->expiration()->deadline != b->expiration()->deadline
+                 ? a->expiration()->deadline < b->expiration()->deadline
                  : a->incarnation < b->incarnation;
     }
   };

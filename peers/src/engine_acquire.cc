@@ -115,14 +115,13 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::Try(Stripe& stripe, const AcquireR
     CountRead(stripe, *record, request.operation);
   }
   if (grant.ok() && request.access == Access::kWrite) {
-    if (record->custody == nullptr) record->custody = std::make_unique<Custody>();
-    record->custody->lease = grant->lease.id;
+    record->MakeCustody().lease = grant->lease.id;
   }
   return {Attempt::kAnswered, std::move(grant)};
 }
 
 void LocalPeer::Engine::CountRead(Stripe& stripe, Record& record, OperationId operation) {
-  const uint64_t bytes = record.object->size();
+  const uint64_t bytes = record.object()->size();
   ++stripe.hits;
   stripe.hit_bytes += bytes;
   policy_->Hit(record);
@@ -149,19 +148,19 @@ LocalPeer::Engine::Attempt LocalPeer::Engine::TryCreate(Stripe& stripe,
   record->incarnation = archive_ != nullptr
                             ? archive_->NextSerial()
                             : next_incarnation_.fetch_add(1, std::memory_order_relaxed);
-  record->custody = std::make_unique<Custody>();
-  record->custody->quiet = request.quiet;
-  record->custody->created_at = clock_.WallTime();
-  record->custody->ttl = request.object_ttl;
-  record->custody->declared = TotalSize(request);
-  record->custody->growing = request.blob_sizes.empty();
+  Custody& custody = record->MakeCustody();
+  custody.quiet = request.quiet;
+  custody.created_at = clock_.WallTime();
+  custody.ttl = request.object_ttl;
+  custody.declared = TotalSize(request);
+  custody.growing = request.blob_sizes.empty();
   absl::StatusOr<Grant> grant = GrantLease(stripe, *record, request);
   if (!grant.ok()) {
     // Somebody who shares the lease table creates it.
     if (KindOf(grant.status()) == ErrorKind::kBusy) return Blocked(ErrorKind::kBusy, request);
     return {Attempt::kAnswered, std::move(grant)};
   }
-  record->custody->lease = grant->lease.id;
+  custody.lease = grant->lease.id;
   policy_->Expect(*record);
   stripe.Insert(std::move(record));
   return {Attempt::kStarted, std::move(grant)};
@@ -195,10 +194,10 @@ absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Stripe& stripe, Record& reco
   Expect(lease.deadline);
   if (record.sealed()) {
     Hold(stripe, record);
-    if (record.object == nullptr) record.object = ObjectOf(record);
+    Open(record);
   }
   ++record.leases;
-  grant.object = record.object;
+  if (record.object() != nullptr) grant.object = record.SharedObject();
   return grant;
 }
 
@@ -238,14 +237,14 @@ absl::StatusOr<Grant> LocalPeer::Engine::FinishCreate(const AcquireRequest& requ
     MutexLock lock(stripe.mutex);
     Record& record = *stripe.Find(request.object_id, grant.lease.incarnation);
     if (charged) record.charged = bytes;
-    if (failure.ok() && record.custody->abandoned) {
+    if (failure.ok() && record.custody()->abandoned) {
       failure = MakeError(ErrorKind::kUnavailable, "the lease ended before it could be granted");
     }
     if (failure.ok()) {
-      record.object = std::make_shared<Object>(request.object_id, request.metadata,
-                                               *std::move(blobs), record.custody->created_at);
+      grant.object = std::make_shared<Object>(request.object_id, request.metadata,
+                                              *std::move(blobs), record.custody()->created_at);
+      record.SetObject(grant.object);
       record.phase = Phase::kCreating;
-      grant.object = record.object;
       Publish(EventKind::kCreated, request.operation, record);
     } else {
       leases_->Remove(grant.lease.id);

@@ -10,16 +10,6 @@ namespace {
 // Reaped at a time, so that a mass expiry does not hold up what else is due.
 constexpr size_t kReapBatch = 1024;
 
-// So few lingering objects are looked through each time; of more, as many as have come to linger
-// since.
-constexpr size_t kSweepAlways = 16;
-
-// Whether somebody shares an object, or the bytes that it had under another id, with its record.
-bool IsShared(const Object& object, long owners) {
-  return owners > 1 || std::any_of(object.blobs().begin(), object.blobs().end(),
-                                   [](const auto& blob) { return blob.use_count() > 1; });
-}
-
 }  // namespace
 
 absl::Status LocalPeer::Engine::WrongAccess(const Lease& lease, absl::string_view verb,
@@ -50,8 +40,8 @@ absl::StatusOr<Grant> LocalPeer::Engine::Lookup(const LeaseRequest& request) {
   MutexLock lock(stripe.mutex);
   const Record* record = stripe.Find(lease->object_id, lease->incarnation);
   // Without an object it has not been granted yet.
-  if (record == nullptr || record->object == nullptr) return Gone();
-  return Grant{*std::move(lease), record->object};
+  if (record == nullptr || record->object() == nullptr) return Gone();
+  return Grant{*std::move(lease), record->SharedObject()};
 }
 
 absl::Status LocalPeer::Engine::Release(const LeaseRequest& request) {
@@ -88,9 +78,9 @@ void LocalPeer::Engine::LeaseEnded(const Lease& lease, OperationId operation, bo
   if (!stripe.departed.empty() && stripe.departed.erase(lease.id) > 0) return;
   Record* record = stripe.Find(lease.object_id, lease.incarnation);
   if (record == nullptr) return;
-  if (!record->sealed() && lease.id == record->custody->lease) {
+  if (!record->sealed() && lease.id == record->custody()->lease) {
     if (record->phase != Phase::kCreating) {
-      record->custody->abandoned = true;
+      record->custody()->abandoned = true;
       --record->leases;
       return;
     }
@@ -112,47 +102,6 @@ void LocalPeer::Engine::Unlease(Stripe& stripe, Record& record, Aftermath& after
   Credit(record.charged);
   aftermath.garbage.push_back(std::move(detached->second));
   stripe.detached.erase(detached);
-}
-
-void LocalPeer::Engine::Hold(Stripe& stripe, Record& record) {
-  if (record.held) return;
-  record.held = true;
-  policy_->Pin(record);
-  stripe.evictable.fetch_sub(record.charged, std::memory_order_relaxed);
-}
-
-void LocalPeer::Engine::Rest(Stripe& stripe, Record& record, Aftermath& aftermath) {
-  if (!record.held || record.leases > 0 || record.change != Change::kNone) return;
-  record.held = false;
-  record.custody.reset();
-  policy_->Unpin(record);
-  stripe.evictable.fetch_add(record.charged, std::memory_order_relaxed);
-  // Whoever still shares an archived object keeps it open, so that its bytes can only go when he
-  // lets go of them.
-  if (!record.archived || record.object == nullptr) return;
-  if (!record.lingering && !IsShared(*record.object, record.object.use_count())) {
-    aftermath.closed.push_back(std::move(record.object));
-  } else if (!record.lingering) {
-    record.lingering = true;
-    stripe.lingering.push_back(&record);
-  }
-  if (!stripe.lingering.empty()) Sweep(stripe, aftermath);
-}
-
-void LocalPeer::Engine::Sweep(Stripe& stripe, Aftermath& aftermath) {
-  auto& lingering = stripe.lingering;
-  if (lingering.size() > kSweepAlways && lingering.size() < stripe.sweep_at) return;
-  const auto lingers = [&aftermath](Record* record) {
-    if (record->leases == 0 && record->change == Change::kNone) {
-      if (IsShared(*record->object, record->object.use_count())) return true;
-      aftermath.closed.push_back(std::move(record->object));
-    }
-    record->lingering = false;
-    return false;
-  };
-  lingering.erase(std::stable_partition(lingering.begin(), lingering.end(), lingers),
-                  lingering.end());
-  stripe.sweep_at = 2 * lingering.size();
 }
 
 void LocalPeer::Engine::Wake(Stripe& stripe, const ObjectId& object_id, Aftermath& aftermath) {
@@ -216,6 +165,7 @@ void LocalPeer::Engine::FinishOnMedium(Aftermath& aftermath) {
     OnMedium([this] { Bury(); });
   }
   aftermath.garbage.clear();
+  aftermath.bytes.clear();
   for (Removal& removal : aftermath.removals) {
     {
       MutexLock lock(room_mutex_);
@@ -276,7 +226,7 @@ Instant LocalPeer::Engine::RunDue() {
     {
       MutexLock lock(expirations_mutex_);
       for (const Record* record : expirations_) {
-        if (record->expiration->deadline > now) break;
+        if (record->expiration()->deadline > now) break;
         due.push_back({record->id, record->incarnation});
       }
     }

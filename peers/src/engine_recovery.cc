@@ -19,9 +19,9 @@ absl::Status LocalPeer::Engine::Recover() {
     record->archived = true;
     record->rest = PackedBytes(object.rest);
     if (object.expires_at.has_value()) {
-      record->expiration = std::make_unique<Expiration>();
-      record->expiration->expires_at = *object.expires_at;
-      record->expiration->deadline = now + (*object.expires_at - wall_now);
+      Expiration& expiration = record->MakeExpiration();
+      expiration.expires_at = *object.expires_at;
+      expiration.deadline = now + (*object.expires_at - wall_now);
     }
     sealed_order.emplace_back(absl::ToUnixNanos(object.sealed_at), record.get());
     Charge(record->charged);
@@ -36,7 +36,7 @@ absl::Status LocalPeer::Engine::Recover() {
   for (const auto& [sealed_at, record] : sealed_order) policy_->Insert(*record);
   // Last, because whatever is over may go from now on.
   for (const auto& [sealed_at, record] : sealed_order) {
-    if (record->expiration == nullptr) continue;
+    if (record->expiration() == nullptr) continue;
     MutexLock lock(objects_.StripeOf(record->id).mutex);
     WatchExpiration(*record);
   }
@@ -72,7 +72,7 @@ void LocalPeer::Engine::CheckObject(const Place& place) {
       Retire(stripe, record, EventKind::kQuarantined, OperationId::kNone, aftermath);
     } else {
       // Open, so that whoever asked for it finds it checked.
-      record.object = std::move(object);
+      record.SetObject(std::move(object));
       record.checked = status.ok();
       if (!status.ok()) FailWaiters(record.id, status, aftermath);
       Wake(stripe, record.id, aftermath);

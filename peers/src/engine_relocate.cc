@@ -87,20 +87,20 @@ void LocalPeer::Engine::Move(Stripe& from, Stripe& target, Record& record,
   const ObjectId old_id = record.id;
   // With the lease that moves it, which is its only one.
   record.leases = 0;
-  record.custody.reset();
+  record.DropCustody();
   std::unique_ptr<Record> moving = from.Extract(record);
   {
     // By whoever watches deadlines the id is read under this lock.
     MutexLock lock(expirations_mutex_);
     record.id = request.to;
   }
-  if (record.object != nullptr) {
-    const Object& old = *record.object;
-    record.object = std::make_shared<Object>(request.to, old.metadata(), old.blobs(),
-                                             old.created_at(), old.sealed_at());
+  if (record.object() != nullptr) {
+    const Object& old = *record.object();
+    record.SetObject(std::make_shared<Object>(request.to, old.metadata(), old.blobs(),
+                                              old.created_at(), old.sealed_at()));
     index_.Withdraw(old_id);
-    index_.Publish(*record.object, record.expiration != nullptr ? record.expiration->deadline
-                                                                : absl::InfiniteDuration());
+    index_.Publish(*record.object(), record.expiration() != nullptr ? record.expiration()->deadline
+                                                                    : absl::InfiniteDuration());
   }
   target.Insert(std::move(moving));
   moves_.fetch_add(1, std::memory_order_release);

@@ -36,11 +36,12 @@ void LocalPeer::Engine::Retire(Stripe& stripe, Record& record, EventKind why, Op
     if (!record.held) stripe.evictable.fetch_sub(record.charged, std::memory_order_release);
     record.held = true;
     // A lease to discard what is gone must not keep the next object from its id.
-    if (record.custody != nullptr) leases_->Share(record.custody->lease).IgnoreError();
+    if (record.custody() != nullptr) leases_->Share(record.custody()->lease).IgnoreError();
   }
   ForgetExpiration(record);
   std::unique_ptr<Record> extracted = stripe.Extract(record);
   if (goes_now) {
+    FreeParked(*extracted, aftermath);
     aftermath.garbage.push_back(std::move(extracted));
   } else {
     stripe.detached.emplace(record.incarnation, std::move(extracted));
@@ -70,7 +71,7 @@ void LocalPeer::Engine::Discard(LeaseRequest request, Done<absl::Status> done) {
     const bool live = record != nullptr && stripe.Find(lease->object_id) == record;
     if (live && record->archived) {
       BeginChange(stripe, *record, Change::kRemoving);
-      archived = record->object;
+      archived = record->SharedObject();
       return absl::OkStatus();
     }
     if (!leases_->Remove(request.lease_id).has_value()) return Gone();
@@ -123,7 +124,8 @@ void LocalPeer::Engine::ExpireObject(const Place& place) {
     Stripe& stripe = objects_.StripeOf(place.object_id);
     MutexLock lock(stripe.mutex);
     Record* record = stripe.Find(place.object_id, place.incarnation);
-    if (record == nullptr || record->expiration == nullptr || !record->expiration->queued) return;
+    if (record == nullptr || record->expiration() == nullptr || !record->expiration()->queued)
+      return;
     ForgetExpiration(*record);
     const bool live = stripe.Find(place.object_id) == record;
     // Nobody sees it from now on, whether the archive can let go of it or not.
@@ -167,7 +169,7 @@ void LocalPeer::Engine::RemoveExpired(const Removal& removal) {
     const auto detached = stripe.detached.find(place.incarnation);
     Record& record = *detached->second;
     if (!status.ok()) {
-      record.expiration->deadline = clock_.Now() + kRetry;
+      record.expiration()->deadline = clock_.Now() + kRetry;
       WatchExpiration(record);
     } else {
       record.archived = false;

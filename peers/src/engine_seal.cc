@@ -70,9 +70,9 @@ absl::Status LocalPeer::Engine::BeginSeal(const SealRequest& request, Sealing& s
   }
   record->phase = Phase::kSealing;
   sealing.lease = *std::move(lease);
-  sealing.object = record->object;
-  sealing.ttl = record->custody->ttl;
-  sealing.growing = record->custody->growing;
+  sealing.object = record->SharedObject();
+  sealing.ttl = record->custody()->ttl;
+  sealing.growing = record->custody()->growing;
   sealing.charged = record->charged;
   return absl::OkStatus();
 }
@@ -119,7 +119,7 @@ absl::StatusOr<std::string> LocalPeer::Engine::Commit(const Sealing& sealing,
   const auto enter = [&](Phase phase) {
     MutexLock lock(stripe.mutex);
     Record& record = *stripe.Find(sealing.lease.object_id, sealing.lease.incarnation);
-    if (record.custody->abandoned) return false;
+    if (record.custody()->abandoned) return false;
     record.phase = phase;
     return true;
   };
@@ -146,7 +146,7 @@ absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request,
       // Reserved by what was seen before the seal; corrected by what is.
       Charge(record.charged - (sealing.charged + sealing.reserved));
     }
-    if (record.custody->abandoned && !sealing.committed) {
+    if (record.custody()->abandoned && !sealing.committed) {
       status = Abandoned();
       Retire(stripe, record, EventKind::kAbandoned, request.operation, aftermath);
     } else if (status.ok()) {
@@ -161,12 +161,12 @@ absl::StatusOr<Sealed> LocalPeer::Engine::FinishSeal(const SealRequest& request,
       // Fails only if the lease has just run out; whoever reaps it finds the object sealed.
       leases_->Share(request.lease_id).IgnoreError();
       if (sealing.expires_at.has_value()) {
-        record.expiration = std::make_unique<Expiration>();
-        record.expiration->expires_at = *sealing.expires_at;
-        record.expiration->deadline = sealing.deadline;
+        Expiration& expiration = record.MakeExpiration();
+        expiration.expires_at = *sealing.expires_at;
+        expiration.deadline = sealing.deadline;
         WatchExpiration(record);
       }
-      index_.Publish(*record.object,
+      index_.Publish(*record.object(),
                      sealing.expires_at.has_value() ? sealing.deadline : absl::InfiniteDuration());
       Publish(EventKind::kSealed, request.operation, record);
       Wake(stripe, record.id, aftermath);

@@ -2,31 +2,10 @@
 
 #include <cstdint>
 
+#include "packed_numbers.h"
+
 namespace packice {
 namespace {
-
-// Seven bits a byte, lowest first; the high bit says that more follow.
-void PutNumber(std::string& out, uint64_t number) {
-  while (number >= 0x80) {
-    out.push_back(static_cast<char>(number | 0x80));
-    number >>= 7;
-  }
-  out.push_back(static_cast<char>(number));
-}
-
-uint64_t TakeNumber(absl::string_view& in) {
-  uint64_t number = 0;
-  for (int shift = 0;; shift += 7) {
-    const auto byte = static_cast<uint8_t>(in.front());
-    in.remove_prefix(1);
-    number |= uint64_t{byte & 0x7fu} << shift;
-    if (byte < 0x80) return number;
-  }
-}
-
-// Differences of either sign, small ones in few bytes.
-uint64_t Fold(uint64_t difference) { return (difference << 1) ^ (0 - (difference >> 63)); }
-uint64_t Unfold(uint64_t folded) { return (folded >> 1) ^ (0 - (folded & 1)); }
 
 // A footprint is a number of blocks: mostly those that the size needs.
 constexpr uint64_t kBlock = 512;

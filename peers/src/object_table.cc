@@ -9,6 +9,41 @@
 
 namespace packice {
 
+RecordExtras& ObjectRecord::Extras() {
+  if (extras_ == nullptr) extras_ = std::make_unique<RecordExtras>();
+  return *extras_;
+}
+
+void ObjectRecord::DropExtras() {
+  if (extras_->object == nullptr && extras_->custody == nullptr && extras_->expiration == nullptr) {
+    extras_ = nullptr;
+  }
+}
+
+std::shared_ptr<Object> ObjectRecord::TakeObject() {
+  std::shared_ptr<Object> object = std::move(extras_->object);
+  DropExtras();
+  return object;
+}
+
+Custody& ObjectRecord::MakeCustody() {
+  std::unique_ptr<Custody>& custody = Extras().custody;
+  if (custody == nullptr) custody = std::make_unique<Custody>();
+  return *custody;
+}
+
+Expiration& ObjectRecord::MakeExpiration() {
+  std::unique_ptr<Expiration>& expiration = Extras().expiration;
+  if (expiration == nullptr) expiration = std::make_unique<Expiration>();
+  return *expiration;
+}
+
+void ObjectRecord::DropCustody() {
+  if (custody() == nullptr) return;
+  extras_->custody = nullptr;
+  DropExtras();
+}
+
 ObjectRecord* ObjectTable::Stripe::Find(const ObjectId& id) {
   const auto it = live.find(id.bytes());
   return it == live.end() ? nullptr : it->get();

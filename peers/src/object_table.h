@@ -22,10 +22,10 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
-#include "packed_bytes.h"
 #include "packice/core/lease_id.h"
 #include "packice/core/mutex.h"
 #include "packice/core/object.h"
+#include "packice/core/packed_bytes.h"
 #include "packice/core/peer.h"
 #include "packice/peers/eviction_policy.h"
 
@@ -63,24 +63,58 @@ struct Expiration {
   bool queued = false;  // among those that the engine watches
 };
 
-struct ObjectRecord : EvictionEntry {
-  Phase phase = Phase::kReserving;
-  Change change = Change::kNone;
-  bool held : 1;                   // leased or changing: the policy has it pinned
-  bool archived : 1;               // the archive has it under `incarnation` as its serial
-  bool checked : 1;                // its bytes were there, or were made, since the start
-  bool lingering : 1;              // nobody leases it, but somebody still shares `object`
-  uint32_t leases = 0;             // live ones
-  std::shared_ptr<Object> object;  // null while kReserving, and while archived and unused
-  PackedBytes rest;                // the archive's
+// Of an object that somebody uses, or will: what an object at rest has no need of.
+struct RecordExtras {
+  std::shared_ptr<Object> object;
   std::unique_ptr<Custody> custody;
   std::unique_ptr<Expiration> expiration;
+};
+
+class ObjectRecord : public EvictionEntry {
+ public:
+  Phase phase = Phase::kReserving;
+  Change change = Change::kNone;
+  bool held : 1;        // leased or changing: the policy has it pinned
+  bool archived : 1;    // the archive has it under `incarnation` as its serial
+  bool checked : 1;     // its bytes were there, or were made, since the start
+  bool lingering : 1;   // nobody leases it, but `object` is still there: it is in Stripe::lingering
+  uint32_t leases = 0;  // live ones
+  // What it takes to open the object: the archive's, or of one that is parked. Empty otherwise.
+  PackedBytes rest;
 
   ObjectRecord() : held(false), archived(false), checked(false), lingering(false) {}
 
   bool sealed() const { return phase == Phase::kSealed; }
-  bool IsOverAt(Instant now) const { return expiration != nullptr && expiration->deadline <= now; }
+  bool IsOverAt(Instant now) const {
+    return expiration() != nullptr && expiration()->deadline <= now;
+  }
+
+  // Null while kReserving, and of an object that nobody uses.
+  Object* object() const { return extras_ != nullptr ? extras_->object.get() : nullptr; }
+  Custody* custody() const { return extras_ != nullptr ? extras_->custody.get() : nullptr; }
+  // Stays where it is until the record goes.
+  Expiration* expiration() const {
+    return extras_ != nullptr ? extras_->expiration.get() : nullptr;
+  }
+
+  // Require that there is one.
+  const std::shared_ptr<Object>& SharedObject() const { return extras_->object; }
+  std::shared_ptr<Object> TakeObject();
+
+  void SetObject(std::shared_ptr<Object> object) { Extras().object = std::move(object); }
+  // That which is there already, or a new one.
+  Custody& MakeCustody();
+  Expiration& MakeExpiration();
+  void DropCustody();
+
+ private:
+  RecordExtras& Extras();
+  void DropExtras();
+
+  std::unique_ptr<RecordExtras> extras_;  // null where it would hold nothing
 };
+// A node with a million objects at rest has a million of these, each in an allocation of 128 bytes.
+static_assert(sizeof(ObjectRecord) <= 120);
 
 class ObjectTable {
  public:
@@ -124,6 +158,7 @@ class ObjectTable {
     // Leases that were over with the relocation of their object; whoever ended them has yet to come
     // and say so.
     absl::flat_hash_set<LeaseId> departed ABSL_GUARDED_BY(mutex);
+    // The longest there first.
     std::vector<ObjectRecord*> lingering ABSL_GUARDED_BY(mutex);
     size_t sweep_at ABSL_GUARDED_BY(mutex) = 0;    // when there are so many lingering
     uint64_t creating ABSL_GUARDED_BY(mutex) = 0;  // live records not yet kSealed

@@ -14,8 +14,10 @@ using testing::ElementsAre;
 
 class MemoryPeerUnderTest final : public PeerUnderTest {
  public:
-  explicit MemoryPeerUnderTest(const PeerOptions& options, MemoryBlobStoreOptions memory = {}) {
+  explicit MemoryPeerUnderTest(const PeerOptions& options, MemoryBlobStoreOptions memory = {},
+                               size_t open_at_rest = LocalPeerOptions().open_at_rest) {
     LocalPeerOptions local;
+    local.open_at_rest = open_at_rest;
     local.capacity = options.capacity;
     local.eviction.kind = EvictionKind::kLru;
     local.background_reaper = false;
@@ -59,7 +61,18 @@ PeerParam MemoryApart() {
   return param;
 }
 
-const auto kPeers = testing::Values(Memory(), MemoryApart());
+// Closes every object as soon as nobody uses it, as a node with very many does.
+PeerParam MemoryParked() {
+  PeerParam param = Memory();
+  param.name = "MemoryParked";
+  param.make = [](const PeerOptions& options) {
+    return std::make_unique<MemoryPeerUnderTest>(options, MemoryBlobStoreOptions(),
+                                                 /*open_at_rest=*/0);
+  };
+  return param;
+}
+
+const auto kPeers = testing::Values(Memory(), MemoryApart(), MemoryParked());
 INSTANTIATE_TEST_SUITE_P(Memory, PeerConformance, kPeers, PeerParam::NameOf);
 INSTANTIATE_TEST_SUITE_P(Memory, PeerRelocateConformance, kPeers, PeerParam::NameOf);
 INSTANTIATE_TEST_SUITE_P(Memory, PeerLookupConformance, kPeers, PeerParam::NameOf);

@@ -102,6 +102,15 @@ TEST(StressTest, AMemoryPeerKeepsTheRules) {
   Stress(*peer);
 }
 
+// The same with every object closed as soon as nobody uses it.
+TEST(StressTest, AMemoryPeerThatKeepsNothingOpenKeepsTheRules) {
+  LocalPeerOptions options;
+  options.capacity = kStressCapacity;
+  options.open_at_rest = 0;
+  std::unique_ptr<LocalPeer> peer = MakeMemoryPeer(options);
+  Stress(*peer);
+}
+
 // The same with a memfd for each object.
 TEST(StressTest, AMemoryPeerKeepsTheRulesWithoutSegments) {
   MemoryBlobStoreOptions store;

@@ -81,6 +81,8 @@ class MemoryBlobStore final : public BlobStore {
   absl::StatusOr<std::unique_ptr<Blob>> Create(absl::optional<uint64_t> size) override;
   absl::StatusOr<std::unique_ptr<Blob>> CreateHere(const ObjectId& object_id,
                                                    uint64_t size) override;
+  absl::optional<uint64_t> Park(Blob& blob) override;
+  std::shared_ptr<Blob> Unpark(uint64_t parked, uint64_t size) override;
   Instant ReleaseIdle(Instant now) override;
 
   Counters counters() const;

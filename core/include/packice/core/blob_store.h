@@ -38,6 +38,23 @@ class BlobStore {
     return CreateFor(object_id, size);
   }
 
+  // Keeps the bytes of a sealed blob of this store under a number, so that bytes that nobody uses
+  // cost nothing but themselves and a number: the blob may then only be destroyed. Nothing, and
+  // nothing has changed, where somebody else shares the bytes, or the store keeps none of them so.
+  // Requires: nobody else shares the blob. Does not block.
+  virtual absl::optional<uint64_t> Park(Blob& blob) {
+    static_cast<void>(blob);
+    return absl::nullopt;
+  }
+
+  // A blob of the bytes that Park answered the number for, `size` of them. The number is of no use
+  // any more. Does not block.
+  virtual std::shared_ptr<Blob> Unpark(uint64_t parked, uint64_t size) {
+    static_cast<void>(parked);
+    static_cast<void>(size);
+    return nullptr;
+  }
+
   // Gives what the store has kept ready for a while, and nobody has needed, back to the system.
   // To be asked again at the time that it answers; InfiniteDuration: there is nothing of the kind.
   virtual Instant ReleaseIdle(Instant now) {

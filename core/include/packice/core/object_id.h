@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "packice/core/packed_bytes.h"
 
 namespace packice {
 
@@ -22,23 +23,23 @@ class ObjectId {
   static absl::StatusOr<ObjectId> Parse(absl::string_view bytes);
 
   bool empty() const { return bytes_.empty(); }
-  absl::string_view bytes() const { return bytes_; }
+  absl::string_view bytes() const { return bytes_.view(); }
 
   // For messages and logs: quoted, with control characters escaped.
   std::string ToQuoted() const;
 
-  friend bool operator==(const ObjectId& a, const ObjectId& b) { return a.bytes_ == b.bytes_; }
+  friend bool operator==(const ObjectId& a, const ObjectId& b) { return a.bytes() == b.bytes(); }
   friend bool operator!=(const ObjectId& a, const ObjectId& b) { return !(a == b); }
-  friend bool operator<(const ObjectId& a, const ObjectId& b) { return a.bytes_ < b.bytes_; }
+  friend bool operator<(const ObjectId& a, const ObjectId& b) { return a.bytes() < b.bytes(); }
   template <typename H>
   friend H AbslHashValue(H state, const ObjectId& id) {
-    return H::combine(std::move(state), id.bytes_);
+    return H::combine(std::move(state), id.bytes());
   }
 
  private:
   explicit ObjectId(absl::string_view bytes) : bytes_(bytes) {}
 
-  std::string bytes_;
+  PackedBytes bytes_;
 };
 
 }  // namespace packice

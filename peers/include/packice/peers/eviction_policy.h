@@ -33,8 +33,10 @@ struct EvictionEntry {
   // The policy's.
   EvictionEntry* younger = nullptr;  // null: in no queue
   EvictionEntry* older = nullptr;
-  double rank = 0;
-  uint64_t fingerprint = 0;         // of the id that it was inserted with
+  union {
+    double rank = 0;       // GDSF's
+    uint64_t fingerprint;  // S3-FIFO's: of the id that it was inserted with
+  };
   std::atomic<int64_t> used_at{0};  // nanoseconds on the clock's monotonic scale
   std::atomic<uint32_t> uses{0};
   uint16_t queue = 0;

@@ -1,14 +1,15 @@
-#include "segment_writer.h"
+#include "range_blob.h"
 
 #include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "packice/core/error.h"
+#include "segment_memory.h"
 
 namespace packice {
 
-absl::StatusOr<size_t> SegmentWriter::Read(uint64_t offset, absl::Span<char> out) const {
+absl::StatusOr<size_t> RangeBlob::Read(uint64_t offset, absl::Span<char> out) const {
   const absl::StatusOr<size_t> read = blob_.Read(offset, out);
   const uint64_t filled = filled_.load(std::memory_order_acquire);
   if (!read.ok() || offset + *read <= filled) return read;
@@ -17,7 +18,7 @@ absl::StatusOr<size_t> SegmentWriter::Read(uint64_t offset, absl::Span<char> out
   return read;
 }
 
-absl::Status SegmentWriter::Write(uint64_t offset, absl::string_view bytes) {
+absl::Status RangeBlob::Write(uint64_t offset, absl::string_view bytes) {
   MutexLock lock(writing_);
   if (sealed()) return MakeError(ErrorKind::kPermissionDenied, "the blob is sealed");
   if (offset > size() || bytes.size() > size() - offset) {
@@ -34,7 +35,7 @@ absl::Status SegmentWriter::Write(uint64_t offset, absl::string_view bytes) {
   return absl::OkStatus();
 }
 
-absl::Status SegmentWriter::Seal(absl::optional<uint64_t> final_size) {
+absl::Status RangeBlob::Seal(absl::optional<uint64_t> final_size) {
   MutexLock lock(writing_);
   if (sealed()) return MakeError(ErrorKind::kPermissionDenied, "the blob is sealed already");
   if (final_size.has_value() && *final_size != size()) {
@@ -47,12 +48,20 @@ absl::Status SegmentWriter::Seal(absl::optional<uint64_t> final_size) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Mapping> SegmentWriter::Map(MapAccess access) const {
+absl::StatusOr<Mapping> RangeBlob::Map(MapAccess access) const {
   if (sealed()) return blob_.Map(access);
   return MakeError(ErrorKind::kUnsupported, "a blob that its node writes is mapped once sealed");
 }
 
-void SegmentWriter::FillTo(uint64_t offset) {
+absl::optional<uint64_t> RangeBlob::Park() {
+  constexpr long kOwn = 2;  // range_ and blob_'s
+  if (!sealed() || range_.use_count() != kOwn) return absl::nullopt;
+  // Whoever shared it has let go; what he did before that is over.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return SegmentMemory::Park(*range_);
+}
+
+void RangeBlob::FillTo(uint64_t offset) {
   const uint64_t filled = filled_.load(std::memory_order_relaxed);
   if (offset <= filled) return;
   std::memset(range_->bytes.data() + filled, 0, offset - filled);

@@ -1,5 +1,6 @@
-// The blob that this process writes, in a segment from the start. Its size is declared. Owned by
-// its Object; may outlive the store. Thread-safe as Blob asks.
+// The node's own view of a blob in a segment: one that this process writes there, whose size is
+// declared, or sealed bytes that have come there. Owned by its Object; may outlive the store.
+// Thread-safe as Blob asks.
 //
 // The range's memory has had other bytes before; what was not written yet reads as zeros.
 #pragma once
@@ -16,10 +17,14 @@
 
 namespace packice {
 
-class SegmentWriter final : public Blob {
+class RangeBlob final : public Blob {
  public:
-  explicit SegmentWriter(std::shared_ptr<SegmentRange> range)
-      : range_(range), blob_(range->bytes, range->offset, range->segment, range), sealed_(false) {}
+  // `sealed`: all of the range is the blob's already.
+  RangeBlob(std::shared_ptr<SegmentRange> range, bool sealed)
+      : range_(range),
+        blob_(range->bytes, range->offset, range->segment, range),
+        sealed_(sealed),
+        filled_(sealed ? range->bytes.size() : 0) {}
 
   uint64_t size() const override { return blob_.size(); }
   bool sealed() const override { return sealed_.load(std::memory_order_acquire); }
@@ -30,6 +35,9 @@ class SegmentWriter final : public Blob {
   absl::StatusOr<Mapping> Map(MapAccess access) const override;
   BlobDescriptor Describe() const override { return blob_.Describe(); }
 
+  // As BlobStore::Park.
+  absl::optional<uint64_t> Park();
+
  private:
   // Makes zeros of what lies between the bytes written so far and `offset`.
   void FillTo(uint64_t offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(writing_);
@@ -39,7 +47,7 @@ class SegmentWriter final : public Blob {
   const std::shared_ptr<SegmentRange> range_;
   SegmentBlob blob_;
   std::atomic<bool> sealed_;
-  std::atomic<uint64_t> filled_{0};  // bytes from the start that are the blob's own
+  std::atomic<uint64_t> filled_;  // bytes from the start that are the blob's own
 };
 
 }  // namespace packice
