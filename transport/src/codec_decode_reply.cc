@@ -396,6 +396,14 @@ DecodedReply DecodeReply(absl::string_view line, const Request& asked) {
       json::ReadUsualGrant(line, decoded.reply.emplace().emplace<GrantReply>())) {
     return decoded;
   }
+  const auto* batch = absl::get_if<std::unique_ptr<BatchRequest>>(&asked.body);
+  if (batch != nullptr && *batch != nullptr) {
+    auto grants = std::make_unique<BatchReply>();
+    if (json::ReadUsualGrants(line, **batch, *grants)) {
+      decoded.reply = std::move(grants);
+      return decoded;
+    }
+  }
   if ((asked.op == Op::kPut || asked.op == Op::kSeal) &&
       json::ReadUsualSealed(line, decoded.reply.emplace().emplace<Sealed>())) {
     return decoded;

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "codec_fields.h"
 
@@ -56,15 +58,15 @@ class Scanner {
     return true;
   }
 
-  // At most eighteen digits, so that it cannot overflow nor pass kMaxSize.
+  // Nineteen digits, which the number of a segment has, are no more than 64 bits hold.
   bool TakeUnsigned(uint64_t& value) {
     const char* start = at_;
     value = 0;
-    while (at_ != end_ && *at_ >= '0' && *at_ <= '9' && at_ - start < 19) {
+    while (at_ != end_ && *at_ >= '0' && *at_ <= '9' && at_ - start < 20) {
       value = value * 10 + static_cast<uint64_t>(*at_++ - '0');
     }
     const ptrdiff_t digits = at_ - start;
-    return digits > 0 && digits < 19 && (digits == 1 || *start != '0');
+    return digits > 0 && digits < 20 && value <= kMaxSize && (digits == 1 || *start != '0');
   }
 
   bool TakeAccess(Access& access) {
@@ -99,8 +101,19 @@ bool ReadAcquire(Scanner& scan, AcquireRequest& acquire) {
 }
 
 bool ReadPut(Scanner& scan, PutMessage& message) {
-  return scan.TakeObjectId(message.put.object_id) && scan.Take(",\"payload\":") &&
-         scan.TakeUnsigned(message.payload) && message.payload <= PutMessage::kMaxPayload;
+  if (!scan.TakeObjectId(message.put.object_id)) return false;
+  uint64_t size;
+  if (scan.Take(",\"size\":")) {
+    if (!scan.TakeUnsigned(size)) return false;
+    message.put.blob_sizes.push_back(size);
+  }
+  if (scan.Take(",\"staged\":{\"offset\":")) {
+    StagedRange& staged = message.staged.emplace();
+    return scan.TakeUnsigned(staged.offset) && scan.Take(",\"size\":") &&
+           scan.TakeUnsigned(staged.size) && scan.Take("}");
+  }
+  return scan.Take(",\"payload\":") && scan.TakeUnsigned(message.payload) &&
+         message.payload <= PutMessage::kMaxPayload;
 }
 
 // What stands behind the op, from the first member's name on.
@@ -125,13 +138,10 @@ bool ReadMembers(Scanner& scan, Request& request) {
     default:
       return false;
   }
-  return scan.Take("}") && scan.done();
+  return scan.Take("}");
 }
 
-}  // namespace
-
-bool ReadUsualRequest(absl::string_view line, Request& request) {
-  Scanner scan(line);
+bool ReadRequest(Scanner& scan, Request& request) {
   if (!scan.Take("{\"op\":\"")) return false;
   if (scan.Take("acquire\",\"")) {
     request.op = Op::kAcquire;
@@ -147,14 +157,45 @@ bool ReadUsualRequest(absl::string_view line, Request& request) {
   return ReadMembers(scan, request);
 }
 
+// But for puts with a payload, which the general reader counts.
+bool ReadBatch(Scanner& scan, BatchRequest& batch) {
+  do {
+    Request request;
+    if (batch.requests.size() == BatchRequest::kMaxRequests || !ReadRequest(scan, request)) {
+      return false;
+    }
+    const auto* put = absl::get_if<PutMessage>(&request.body);
+    if (put != nullptr && !put->staged) return false;
+    batch.requests.emplace_back(std::move(request));
+  } while (scan.Take(","));
+  return scan.Take("]}");
+}
+
+bool ReadGrant(Scanner& scan, GrantReply& grant);
+
+}  // namespace
+
+bool ReadUsualRequest(absl::string_view line, Request& request) {
+  Scanner scan(line);
+  if (!scan.Take("{\"op\":\"batch\",\"requests\":[")) {
+    return ReadRequest(scan, request) && scan.done();
+  }
+  request.op = Op::kBatch;
+  auto batch = std::make_unique<BatchRequest>();
+  if (!ReadBatch(scan, *batch) || !scan.done()) return false;
+  request.body = std::move(batch);
+  return true;
+}
+
 bool ReadUsualBody(Op op, absl::string_view body, Request& request) {
   Scanner scan(body);
   request.op = op;
-  return scan.Take("{\"") && ReadMembers(scan, request);
+  return scan.Take("{\"") && ReadMembers(scan, request) && scan.done();
 }
 
-bool ReadUsualGrant(absl::string_view line, GrantReply& grant) {
-  Scanner scan(line);
+namespace {
+
+bool ReadGrant(Scanner& scan, GrantReply& grant) {
   FdHandle fd;
   const bool usual = scan.Take("{\"lease_id\":\"") && scan.TakeLeaseId(grant.lease_id) &&
                      scan.Take(",\"object_id\":\"") && scan.TakeObjectId(grant.object_id) &&
@@ -177,18 +218,36 @@ bool ReadUsualGrant(absl::string_view line, GrantReply& grant) {
     SegmentHandle segment;
     const bool known = scan.TakeUnsigned(segment.segment) && scan.Take(",\"offset\":") &&
                        scan.TakeUnsigned(segment.offset) && scan.Take(",\"size\":") &&
-                       scan.TakeUnsigned(segment.size) && scan.Take("}]}") && scan.done();
+                       scan.TakeUnsigned(segment.size) && scan.Take("}]}");
     if (known) grant.handles.emplace_back(segment);
     return known;
   }
   if (!(scan.Take("fd\",\"index\":") && scan.TakeUnsigned(index) && scan.Take(",\"offset\":") &&
         scan.TakeUnsigned(fd.offset) && scan.Take(",\"size\":") && scan.TakeUnsigned(fd.size) &&
-        scan.Take("}]}") && scan.done())) {
+        scan.Take("}]}"))) {
     return false;
   }
   fd.index = index;
   grant.handles.emplace_back(fd);
   return true;
+}
+
+}  // namespace
+
+bool ReadUsualGrant(absl::string_view line, GrantReply& grant) {
+  Scanner scan(line);
+  return ReadGrant(scan, grant) && scan.done();
+}
+
+bool ReadUsualGrants(absl::string_view line, const BatchRequest& asked, BatchReply& grants) {
+  Scanner scan(line);
+  if (!scan.Take("{\"responses\":[")) return false;
+  for (const absl::StatusOr<Request>& request : asked.requests) {
+    if (!request.ok() || request->op != Op::kAcquire) return false;
+    if (!grants.responses.empty() && !scan.Take(",")) return false;
+    if (!ReadGrant(scan, grants.responses.emplace_back().emplace<GrantReply>())) return false;
+  }
+  return scan.Take("]}") && scan.done();
 }
 
 bool ReadUsualSealed(absl::string_view line, Sealed& sealed) {

@@ -11,7 +11,8 @@
 
 namespace packice::json {
 
-// False when the line is not one of the usual requests; `request` is then to be thrown away.
+// False when the line is not one of the usual requests, nor a batch of them; `request` is then to
+// be thrown away.
 bool ReadUsualRequest(absl::string_view line, Request& request);
 
 // The same for a body whose op is known from elsewhere.
@@ -19,6 +20,9 @@ bool ReadUsualBody(Op op, absl::string_view body, Request& request);
 
 // The same for the answer to an acquire, with a single descriptor.
 bool ReadUsualGrant(absl::string_view line, GrantReply& grant);
+
+// The same for the answer to a batch of acquires that were all granted.
+bool ReadUsualGrants(absl::string_view line, const BatchRequest& asked, BatchReply& grants);
 
 // The same for the answer to a seal or a put.
 bool ReadUsualSealed(absl::string_view line, Sealed& sealed);

@@ -1,9 +1,11 @@
 // The short cut for usual messages never differs from the general reader.
 #include "codec_usual.h"
 
+#include <memory>
 #include <random>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "packice/transport/codec.h"
@@ -25,6 +27,13 @@ const char* const kRequests[] = {
     R"({"op":"release","lease_id":"00112233445566778899aabbccddeeff"})",
     R"({"op":"put","object_id":"models/a/1","payload":0})",
     R"({"op":"put","object_id":"a","payload":262144})",
+    R"({"op":"put","object_id":"a","size":7,"payload":7})",
+    R"({"op":"put","object_id":"a","staged":{"offset":65536,"size":1048576}})",
+    R"({"op":"acquire","intent":"create","object_id":"a","size":9223372036854775807})",
+    R"({"op":"batch","requests":[{"op":"acquire","intent":"read","object_id":"a"}]})",
+    R"({"op":"batch","requests":[{"op":"acquire","intent":"read","object_id":"a"},)"
+    R"({"op":"release","lease_id":"00112233445566778899aabbccddeeff"},)"
+    R"({"op":"put","object_id":"b","staged":{"offset":0,"size":5}}]})",
 };
 
 constexpr char kGrant[] =
@@ -35,7 +44,7 @@ constexpr char kGrant[] =
 constexpr char kSegmentGrant[] =
     R"({"lease_id":"00112233445566778899aabbccddeeff","object_id":"a/b","intent":"read",)"
     R"("state":"SEALED","ttl_seconds":null,"meta":{},"size":4096,)"
-    R"("handles":[{"kind":"segment","segment":123456789012345678,"offset":64,"size":4096}]})";
+    R"("handles":[{"kind":"segment","segment":4611688217450643457,"offset":64,"size":4096}]})";
 
 constexpr char kSealed[] = R"({"status":"sealed","object_id":"a/b","size":4096})";
 
@@ -68,6 +77,13 @@ TEST(CodecUsualTest, KnowsWhatTheEncodersWrite) {
   ASSERT_TRUE(ReadUsualGrant(kGrant, grant));
   grant.older_names = false;
   EXPECT_EQ(FormatReply(Reply(std::move(grant))), kGrant);
+  BatchRequest asked;
+  for (int i = 0; i < 2; ++i) asked.requests.emplace_back(Acquire());
+  auto grants = std::make_unique<BatchReply>();
+  const std::string both = absl::StrCat("{\"responses\":[", kSegmentGrant, ",", kGrant, "]}");
+  ASSERT_TRUE(json::ReadUsualGrants(both, asked, *grants));
+  for (Reply& part : grants->responses) absl::get<GrantReply>(part).older_names = false;
+  EXPECT_EQ(FormatReply(Reply(std::move(grants))), both);
   Sealed sealed;
   ASSERT_TRUE(ReadUsualSealed(kSealed, sealed));
   EXPECT_EQ(FormatReply(Reply(std::move(sealed))), kSealed);
@@ -81,7 +97,13 @@ TEST(CodecUsualTest, LeavesTheUnusualToTheGeneralReader) {
       R"({"op":"acquire","intent":"read","object_id":"a\u0041"})",
       R"({"op":"acquire","intent":"read","object_id":"é"})",
       R"({"op":"acquire","intent":"create","object_id":"a","size":01})",
-      R"({"op":"acquire","intent":"create","object_id":"a","size":1234567890123456789})",
+      R"({"op":"acquire","intent":"create","object_id":"a","size":9223372036854775808})",
+      R"({"op":"acquire","intent":"create","object_id":"a","size":12345678901234567890})",
+      R"({"op":"batch","requests":[]})",
+      R"({"op":"batch","requests":[{"op":"put","object_id":"a","payload":0}]})",
+      R"({"op":"batch","requests":[{"op":"release","lease_id":"00112233445566778899aabbccddeeff"},]})",
+      R"({"op":"batch","requests":[{"op":"release","lease_id":"00112233445566778899aabbccddeeff"}]} )",
+      R"({"op":"batch","requests":[{"op":"batch","requests":[]}]})",
       R"({"op":"acquire","intent":"create","object_id":"a","size":1.5})",
       R"({"op":"acquire","intent":"read","object_id":"a"} )",
       R"({"op":"acquire","intent":"read","object_id":"a","objid":"b"})",
