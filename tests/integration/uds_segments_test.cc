@@ -159,6 +159,33 @@ TEST_F(UdsSegments, BytesAreKeptWhereTheClientSaysSo) {
   EXPECT_EQ(place_of_next(), offset) << "used again now";
 }
 
+TEST_F(UdsSegments, AConnectionKeepsBytesOfSoManyLeasesAndNoMore) {
+  constexpr int kMost = 10000;
+  RawClient client = Announced();
+  Put(client, "a", "object");
+  const auto keep = [](absl::string_view lease) {
+    return absl::StrCat(R"({"op":"release","lease_id":")", lease, R"(","keep_bytes":true})");
+  };
+  std::vector<std::string> leases;
+  while (leases.size() < kMost) {
+    const Response reads = client.Ask(BatchLine(std::vector<std::string>(1000, ReadLine("a"))));
+    std::vector<std::string> releases;
+    for (const std::string& lease : reads.Texts("lease_id")) {
+      leases.push_back(lease);
+      releases.push_back(keep(lease));
+    }
+    ASSERT_FALSE(client.Ask(BatchLine(releases)).Has("error"));
+  }
+  const std::string last = client.Ask(ReadLine("a")).Text("lease_id");
+  EXPECT_EQ(client.Ask(keep(last)).Kind(), "capacity");
+  EXPECT_EQ(FiguresOf(client).reads, 1) << "it is as it was";
+  EXPECT_EQ(client.Ask(absl::StrCat(R"({"op":"renew","lease_id":")", last, R"(","ttl_seconds":9})"))
+                .Kind(),
+            "capacity");
+  client.Ask(LeaseLine("release", leases[0]));
+  EXPECT_EQ(client.Ask(keep(last)).Kind(), "ok");
+}
+
 TEST_F(UdsSegments, ALeaseThatIsGivenATtlKeepsItsBytesToo) {
   RawClient client = Announced();
   Put(client, "a", "first!");

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "absl/strings/string_view.h"
+#include "codec_fields.h"
 #include "packice/core/lease_id.h"
 #include "packice/core/object_id.h"
 #include "packice/core/peer.h"
@@ -60,15 +61,15 @@ class Scanner {
     return true;
   }
 
-  // At most eighteen digits, so that it cannot overflow nor pass kMaxSize.
+  // Nineteen digits, which the number of a segment has, are no more than 64 bits hold.
   bool TakeUnsigned(uint64_t& value) {
     const char* start = at_;
     value = 0;
-    while (at_ != end_ && *at_ >= '0' && *at_ <= '9' && at_ - start < 19) {
+    while (at_ != end_ && *at_ >= '0' && *at_ <= '9' && at_ - start < 20) {
       value = value * 10 + static_cast<uint64_t>(*at_++ - '0');
     }
     const ptrdiff_t digits = at_ - start;
-    return digits > 0 && digits < 19 && (digits == 1 || *start != '0');
+    return digits > 0 && digits < 20 && value <= kMaxSize && (digits == 1 || *start != '0');
   }
 
   bool TakeAccess(Access& access) {

@@ -19,8 +19,19 @@ bool ReadAcquire(Scanner& scan, AcquireRequest& acquire) {
 }
 
 bool ReadPut(Scanner& scan, PutMessage& message) {
-  return scan.TakeObjectId(message.put.object_id) && scan.Take(",\"payload\":") &&
-         scan.TakeUnsigned(message.payload) && message.payload <= PutMessage::kMaxPayload;
+  if (!scan.TakeObjectId(message.put.object_id)) return false;
+  uint64_t size;
+  if (scan.Take(",\"size\":")) {
+    if (!scan.TakeUnsigned(size)) return false;
+    message.put.blob_sizes.push_back(size);
+  }
+  if (scan.Take(",\"staged\":{\"offset\":")) {
+    StagedRange& staged = message.staged.emplace();
+    return scan.TakeUnsigned(staged.offset) && scan.Take(",\"size\":") &&
+           scan.TakeUnsigned(staged.size) && scan.Take("}");
+  }
+  return scan.Take(",\"payload\":") && scan.TakeUnsigned(message.payload) &&
+         message.payload <= PutMessage::kMaxPayload;
 }
 
 // What stands behind the op, from the first member's name on.

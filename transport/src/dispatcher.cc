@@ -185,14 +185,15 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       lease.session = caller.session;
       lease.operation = operation;
       const bool discard = request.op == Op::kDiscard;
-      auto end = [this, lease, discard, done = std::move(done)]() mutable {
+      auto end = [this, lease, discard, done = std::move(done)](absl::Status pinned) mutable {
+        if (!pinned.ok()) return std::move(done)(Answer{std::move(pinned), {}});
         if (!discard)
           return peer_.Release(lease, Counted::ReplyTo(std::move(done), ReleaseReply()));
         peer_.Discard(lease, Counted::ReplyTo(std::move(done), DiscardReply()));
       };
       if (request.keep_bytes) return PinThen(lease, caller, std::move(end));
       caller.Unpin(lease.lease_id);
-      return end();
+      return end(absl::OkStatus());
     }
     case Op::kRenew: {
       auto& renew = absl::get<RenewRequest>(request.body);
@@ -205,11 +206,13 @@ void Dispatcher::Dispatch(Request request, Caller& caller, OperationId operation
       relocate.operation = operation;
       const LeaseRequest lease{relocate.lease_id, caller.session, operation};
       const bool keep = request.keep_bytes;
-      auto move = [this, relocate = std::move(relocate), done = std::move(done)]() mutable {
+      auto move = [this, relocate = std::move(relocate),
+                   done = std::move(done)](absl::Status pinned) mutable {
+        if (!pinned.ok()) return std::move(done)(Answer{std::move(pinned), {}});
         RelocateReply reply{relocate.to};
         peer_.Relocate(std::move(relocate), Counted::ReplyTo(std::move(done), std::move(reply)));
       };
-      return keep ? PinThen(lease, caller, std::move(move)) : move();
+      return keep ? PinThen(lease, caller, std::move(move)) : move(absl::OkStatus());
     }
     case Op::kIndex:
       return std::move(done)(Index(caller));
@@ -341,29 +344,38 @@ void Dispatcher::Renew(const RenewRequest& renew, Caller& caller, Counted done) 
     std::move(done)(Answer{RenewReply{*ttl}, {}});
   };
   PinThen({renew.lease_id, renew.session, OperationId::kNone}, caller,
-          [this, renew, answer = std::move(answer)]() mutable {
+          [this, renew, answer = std::move(answer)](absl::Status pinned) mutable {
+            if (!pinned.ok()) return std::move(answer)(std::move(pinned));
             peer_.Renew(renew, std::move(answer));
           });
 }
 
 void Dispatcher::PinThen(const LeaseRequest& lease, Caller& caller,
-                         absl::AnyInvocable<void() &&> then) {
-  if (!caller.segments) return std::move(then)();
+                         absl::AnyInvocable<void(absl::Status) &&> then) {
+  if (!caller.segments) return std::move(then)(absl::OkStatus());
   peer_.Lookup(lease, [&caller, id = lease.lease_id,
                        then = std::move(then)](absl::StatusOr<Grant> grant) mutable {
     // Of a lease that had a TTL before, the client was never told where its bytes lie, or it has
     // been pinned by now.
+    absl::Status pinned;
     if (grant.ok() && grant->lease.ttl == absl::InfiniteDuration()) {
-      caller.Pin(id, std::move(grant->object));
+      pinned = caller.Pin(id, std::move(grant->object));
     }
-    std::move(then)();
+    std::move(then)(std::move(pinned));
   });
 }
 
-void Caller::Pin(const LeaseId& lease, std::shared_ptr<Object> object) {
+absl::Status Caller::Pin(const LeaseId& lease, std::shared_ptr<Object> object) {
   MutexLock lock(mutex_);
+  if (pinned_.size() >= kMaxPinned && !pinned_.contains(lease)) {
+    return MakeError(ErrorKind::kCapacity,
+                     absl::StrCat("a connection keeps the bytes of at most ", kMaxPinned,
+                                  " leases that are over or have been given a TTL; the lease is "
+                                  "as it was"));
+  }
   pinned_[lease] = std::move(object);
   any_pinned_.store(true, std::memory_order_release);
+  return absl::OkStatus();
 }
 
 void Caller::Unpin(const LeaseId& lease) {

@@ -46,9 +46,12 @@ struct Caller {
   // Null until it has asked for the index.
   std::unique_ptr<SharedReads::Session> reads;
 
+  // How many may be pinned. What is pinned counts as nobody's bytes once its object is gone.
+  static constexpr size_t kMaxPinned = 10000;
+
   // Objects in shared memory where the client goes on looking although their lease ends, or may end
-  // by a TTL: until it releases the lease (once more) or goes.
-  void Pin(const LeaseId& lease, std::shared_ptr<Object> object);
+  // by a TTL: until it releases the lease (once more) or goes. `capacity`.
+  absl::Status Pin(const LeaseId& lease, std::shared_ptr<Object> object);
   void Unpin(const LeaseId& lease);
   // What is pinned stays for as long as this process: nobody will hear when the client goes.
   void KeepForEver();
@@ -110,8 +113,10 @@ class Dispatcher {
   // False for such a blob.
   static absl::StatusOr<bool> AddHandle(const Grant& grant, size_t blob, const Caller& caller,
                                         size_t& to_copy, GrantReply& reply, Answer& answer);
-  // Sees to it that the bytes stay for the caller even when the lease is over; then runs `then`.
-  void PinThen(const LeaseRequest& lease, Caller& caller, absl::AnyInvocable<void() &&> then);
+  // Sees to it that the bytes stay for the caller even when the lease is over; then runs `then`,
+  // which is told why they do not.
+  void PinThen(const LeaseRequest& lease, Caller& caller,
+               absl::AnyInvocable<void(absl::Status) &&> then);
   void Renew(const RenewRequest& renew, Caller& caller, Counted done);
   void Events(const EventsRequest& request, OperationId operation, Counted done);
   void Extension(ExtensionRequest request, OperationId operation, Counted done);

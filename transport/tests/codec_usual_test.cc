@@ -28,6 +28,9 @@ const char* const kRequests[] = {
     R"({"op":"release","lease_id":"00112233445566778899aabbccddeeff"})",
     R"({"op":"put","object_id":"models/a/1","payload":0})",
     R"({"op":"put","object_id":"a","payload":262144})",
+    R"({"op":"put","object_id":"a","size":7,"payload":7})",
+    R"({"op":"put","object_id":"a","staged":{"offset":65536,"size":1048576}})",
+    R"({"op":"acquire","intent":"create","object_id":"a","size":9223372036854775807})",
     R"({"op":"batch","requests":[{"op":"release","lease_id":"00112233445566778899aabbccddeeff"},)"
     R"({"op":"acquire","intent":"read","object_id":"models/a/1"}]})",
     R"({"op":"batch","requests":[{"op":"put","object_id":"a","payload":0},)"
@@ -42,7 +45,7 @@ constexpr char kGrant[] =
 constexpr char kSegmentGrant[] =
     R"({"lease_id":"00112233445566778899aabbccddeeff","object_id":"a/b","intent":"read",)"
     R"("state":"SEALED","ttl_seconds":null,"meta":{},"size":4096,)"
-    R"("handles":[{"kind":"segment","segment":123456789012345678,"offset":64,"size":4096}]})";
+    R"("handles":[{"kind":"segment","segment":4611688217450643457,"offset":64,"size":4096}]})";
 
 constexpr char kSealed[] = R"({"status":"sealed","object_id":"a/b","size":4096})";
 
@@ -137,7 +140,8 @@ TEST(CodecUsualTest, LeavesTheUnusualToTheGeneralReader) {
       R"({"op":"acquire","intent":"read","object_id":"a\u0041"})",
       R"({"op":"acquire","intent":"read","object_id":"é"})",
       R"({"op":"acquire","intent":"create","object_id":"a","size":01})",
-      R"({"op":"acquire","intent":"create","object_id":"a","size":1234567890123456789})",
+      R"({"op":"acquire","intent":"create","object_id":"a","size":9223372036854775808})",
+      R"({"op":"acquire","intent":"create","object_id":"a","size":12345678901234567890})",
       R"({"op":"acquire","intent":"create","object_id":"a","size":1.5})",
       R"({"op":"acquire","intent":"read","object_id":"a"} )",
       R"({"op":"acquire","intent":"read","object_id":"a","objid":"b"})",
@@ -149,6 +153,7 @@ TEST(CodecUsualTest, LeavesTheUnusualToTheGeneralReader) {
       R"({"op":"batch","requests":[]})",
       R"({"op":"batch","requests":[{"op":"put","object_id":"a","payload":1},]})",
       R"({"op":"batch","requests":[{"op":"batch","requests":[]}]})",
+      R"({"op":"batch","requests":[{"op":"put","object_id":"a","payload":1}]} )",
   };
   for (const char* line : unusual) {
     Request request;

@@ -108,7 +108,7 @@ TEST_F(UdsChannelTest, ACallbackMayDropTheChannel) {
     channel_.reset();
     dropped.Set();
   });
-  const std::shared_ptr<const UniqueFd> connection = channel_->connection();
+  const std::shared_ptr<const NodeConnection> connection = channel_->connection();
   ASSERT_TRUE(channel_->Send(absl::MakeSpan(&call, 1)));
   Say(kReleased);
   dropped.Wait();
@@ -122,7 +122,7 @@ TEST_F(UdsChannelTest, ACallbackOfAFailureMayDropTheChannel) {
     channel_.reset();
     dropped.Set();
   });
-  const std::shared_ptr<const UniqueFd> connection = channel_->connection();
+  const std::shared_ptr<const NodeConnection> connection = channel_->connection();
   ASSERT_TRUE(channel_->Send(absl::MakeSpan(&call, 1)));
   node_.Reset();
   dropped.Wait();
