@@ -84,5 +84,18 @@ TEST_F(UdsGather, WhatIsTooMuchForOneMessageGoesInSeveral) {
   for (auto& put : puts) EXPECT_THAT(put.Wait(), IsOk());
 }
 
+TEST_F(UdsGather, WhatACallbackAsksForWhileTheyAreSentIsSentToo) {
+  server_.reset();
+  const ObjectId id = *ObjectId::Parse("a");
+  Pending<absl::StatusOr<ObjectInfo>> second;
+  peer_->Gather([&] {
+    peer_->Stat(id, [&](const absl::StatusOr<ObjectInfo>& first) {
+      EXPECT_THAT(first, HasKind(ErrorKind::kUnavailable));
+      peer_->Stat(id, second.Callback());
+    });
+  });
+  EXPECT_TRUE(second.IsDone());
+}
+
 }  // namespace
 }  // namespace packice

@@ -152,20 +152,13 @@ class UdsPeer::Impl {
     Gathering gathering{this, {}};
     Gathering* outer = std::exchange(gathering_, &gathering);
     calls();
-    SendGathered();
+    // What callbacks ask for while this is sent is not gathered any more.
     gathering_ = outer;
+    SendTogether(std::move(gathering.calls));
   }
   // What has been gathered goes before whatever is not gathered.
   void SendGathered() {
-    if (!IsGathering()) return;
-    std::vector<UdsChannel::Call> gathered = std::exchange(gathering_->calls, {});
-    if (gathered.empty()) return;
-    const bool grants =
-        std::any_of(gathered.begin(), gathered.end(),
-                    [](const UdsChannel::Call& call) { return call.request.op == Op::kAcquire; });
-    // Descriptors of one answer share a message; those of several need one each.
-    if (grants) gathered = InBatches(std::move(gathered));
-    Send(absl::MakeSpan(gathered));
+    if (IsGathering()) SendTogether(std::exchange(gathering_->calls, {}));
   }
 
   void Await(absl::FunctionRef<void()> calls, Latch& done) {
@@ -314,6 +307,16 @@ class UdsPeer::Impl {
   }
 
   bool IsGathering() const { return gathering_ != nullptr && gathering_->peer == this; }
+
+  void SendTogether(std::vector<UdsChannel::Call> gathered) {
+    if (gathered.empty()) return;
+    const bool grants =
+        std::any_of(gathered.begin(), gathered.end(),
+                    [](const UdsChannel::Call& call) { return call.request.op == Op::kAcquire; });
+    // Descriptors of one answer share a message; those of several need one each.
+    if (grants) gathered = InBatches(std::move(gathered));
+    Send(absl::MakeSpan(gathered));
+  }
 
   static bool Has(const HelloReply& hello, absl::string_view feature) {
     return std::find(hello.features.begin(), hello.features.end(), feature) != hello.features.end();

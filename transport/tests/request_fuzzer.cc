@@ -68,7 +68,9 @@ std::vector<Request> EveryQuestion() {
     request.op = static_cast<Op>(op);
     if (request.op == Op::kBatch) {
       auto batch = std::make_unique<BatchRequest>();
-      batch->requests.emplace_back(Request());
+      Request acquire;
+      acquire.op = Op::kAcquire;
+      batch->requests.emplace_back(std::move(acquire));
       request.body = std::move(batch);
     }
     questions.push_back(std::move(request));
