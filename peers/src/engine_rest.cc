@@ -45,15 +45,15 @@ void LocalPeer::Engine::Sweep(Stripe& stripe, Aftermath& aftermath) {
   auto& lingering = stripe.lingering;
   const bool is_few = kept_open_ == 0 && lingering.size() <= kSweepAlways;
   if (!is_few && lingering.size() < stripe.sweep_at) return;
-  const auto lingers = [&](Record* record) {
+  const size_t looked_at = lingering.size() - std::min(lingering.size(), kept_open_);
+  size_t left = 0;
+  for (size_t i = 0; i < lingering.size(); ++i) {
+    Record* const record = lingering[i];
     const bool rests = record->leases == 0 && record->change == Change::kNone;
-    if (rests && !Close(stripe, *record, aftermath)) return true;
-    record->lingering = false;
-    return false;
-  };
-  const auto kept =
-      lingering.end() - static_cast<ptrdiff_t>(std::min(lingering.size(), kept_open_));
-  lingering.erase(std::stable_partition(lingering.begin(), kept, lingers), kept);
+    record->lingering = i >= looked_at || (rests && !Close(stripe, *record, aftermath));
+    if (record->lingering) lingering[left++] = record;
+  }
+  lingering.resize(left);
   stripe.sweep_at = 2 * std::max(lingering.size(), kept_open_);
 }
 
