@@ -4,17 +4,13 @@
 
 namespace packice {
 
-MemoryBlob::~MemoryBlob() {
-  if (moved_ == nullptr) store_->GiveBack();
-}
-
 absl::Status MemoryBlob::Seal(absl::optional<uint64_t> size) {
   const std::shared_ptr<Blob> own = home();
   if (own->sealed()) return MakeError(ErrorKind::kPermissionDenied, "the blob is sealed already");
   if (absl::Status status = own->Seal(size); !status.ok()) return status;
   std::shared_ptr<RangeBlob> segment = CopyToSegment(*own);
   if (segment == nullptr) return absl::OkStatus();
-  store_->GiveBack();
+  descriptor_ = Budget::Share();
   moved_ = segment.get();
   MutexLock lock(mutex_);
   home_ = std::move(segment);

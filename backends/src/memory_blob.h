@@ -18,9 +18,10 @@ namespace packice {
 
 class MemoryBlob final : public Blob {
  public:
-  MemoryBlob(std::shared_ptr<MemoryStoreState> store, std::unique_ptr<Blob> own)
-      : store_(std::move(store)), home_(std::move(own)) {}
-  ~MemoryBlob() override;
+  MemoryBlob(std::shared_ptr<MemoryStoreState> store, MemoryStoreState::Own own)
+      : store_(std::move(store)),
+        descriptor_(std::move(own.descriptor)),
+        home_(std::move(own.blob)) {}
 
   uint64_t size() const override { return home()->size(); }
   bool sealed() const override { return home()->sealed(); }
@@ -48,8 +49,9 @@ class MemoryBlob final : public Blob {
   std::shared_ptr<RangeBlob> CopyToSegment(const Blob& own) const;
 
   const std::shared_ptr<MemoryStoreState> store_;
-  // Where Seal has moved the bytes; null while, and where, they stay in their memfd. For Park and
-  // the destructor, which nobody else is there to see.
+  Budget::Share descriptor_;  // while the bytes are in their memfd; for Seal
+  // Where Seal has moved the bytes; null while, and where, they stay in their memfd. For Park, to
+  // which nobody else shares the blob.
   RangeBlob* moved_ = nullptr;
   mutable Mutex mutex_;
   std::shared_ptr<Blob> home_ ABSL_GUARDED_BY(mutex_);

@@ -14,7 +14,7 @@ MemoryBlobStore::MemoryBlobStore(MemoryBlobStoreOptions options)
 MemoryBlobStore::~MemoryBlobStore() = default;
 
 absl::StatusOr<std::unique_ptr<Blob>> MemoryBlobStore::Create(absl::optional<uint64_t> size) {
-  absl::StatusOr<std::unique_ptr<Blob>> own = state_->MakeOwn(size);
+  absl::StatusOr<MemoryStoreState::Own> own = state_->MakeOwn(size);
   if (!own.ok()) return own.status();
   return std::make_unique<MemoryBlob>(state_, *std::move(own));
 }

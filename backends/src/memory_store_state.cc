@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <fstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,30 +19,48 @@ size_t DescriptorLimit() {
   return static_cast<size_t>(limit.rlim_cur);
 }
 
+size_t MappingLimit() {
+  constexpr size_t kUsual = 65530;
+  size_t limit = 0;
+  return std::ifstream("/proc/sys/vm/max_map_count") >> limit ? limit : kUsual;
+}
+
 }  // namespace
 
 MemoryStoreState::MemoryStoreState(const MemoryBlobStoreOptions& options)
     : options_(options),
-      max_descriptors_(options.max_descriptors.value_or(DescriptorLimit() / 4 * 3)),
+      descriptors_(options.max_descriptors.value_or(DescriptorLimit() / 4 * 3)),
+      mappings_(options.max_mappings.value_or(MappingLimit() / 4 * 3)),
       medium_(options.medium, options.temp_directory.value_or(TempFileBlob::DefaultDirectory())) {}
 
-absl::StatusOr<std::unique_ptr<Blob>> MemoryStoreState::MakeOwn(absl::optional<uint64_t> size) {
-  if (own_.fetch_add(1, std::memory_order_relaxed) >= max_descriptors_) {
-    GiveBack();
+absl::StatusOr<MemoryStoreState::Own> MemoryStoreState::MakeOwn(absl::optional<uint64_t> size) {
+  absl::StatusOr<Own> own = TryMakeOwn(size);
+  if (own.ok() || KindOf(own.status()) != ErrorKind::kCapacity) return own;
+  // Segments that lie idle hold what this one wants.
+  const std::shared_ptr<SegmentMemory> segments = MadeSegments();
+  return segments != nullptr && segments->DropIdle() ? TryMakeOwn(size) : std::move(own);
+}
+
+absl::StatusOr<MemoryStoreState::Own> MemoryStoreState::TryMakeOwn(absl::optional<uint64_t> size) {
+  Own own;
+  own.descriptor = descriptors_.Take();
+  if (!own.descriptor) {
     return MakeError(ErrorKind::kCapacity,
-                     absl::StrCat("blobs hold all of the ", max_descriptors_,
+                     absl::StrCat("blobs hold all of the ", descriptors_.most(),
                                   " descriptors that they may; release some, or raise the limit "
                                   "(ulimit -n)"));
   }
   absl::StatusOr<std::unique_ptr<Blob>> blob = medium_.Make(size);
-  if (!blob.ok()) GiveBack();
-  return blob;
+  if (!blob.ok()) return blob.status();
+  own.blob = *std::move(blob);
+  return own;
 }
 
 SegmentMemory& MemoryStoreState::segments() {
   MutexLock lock(mutex_);
   if (segments_ == nullptr) {
-    segments_ = std::make_shared<SegmentMemory>(options_, medium_.in_temp_files());
+    segments_ =
+        std::make_shared<SegmentMemory>(options_, medium_.in_temp_files(), descriptors_, mappings_);
   }
   return *segments_;
 }
@@ -57,11 +77,12 @@ Instant MemoryStoreState::ReleaseIdle(Instant now) {
 
 MemoryBlobStore::Counters MemoryStoreState::counters() const {
   MemoryBlobStore::Counters counters;
-  counters.own_descriptors = own_.load(std::memory_order_relaxed);
+  counters.own_descriptors = descriptors_.taken();
   const std::shared_ptr<SegmentMemory> segments = MadeSegments();
   if (segments == nullptr) return counters;
   const SegmentMemory::Counters those = segments->counters();
   counters.segments = those.segments;
+  counters.own_descriptors -= std::min(counters.own_descriptors, those.segments);
   counters.segment_blobs = those.blobs;
   counters.segment_bytes = those.bytes;
   counters.reserved_bytes = those.reserved_bytes;

@@ -2,12 +2,12 @@
 // Thread-safe.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
+#include "budget.h"
 #include "memory_medium.h"
 #include "packice/backends/memory_blob_store.h"
 #include "packice/core/blob.h"
@@ -20,9 +20,13 @@ class MemoryStoreState {
  public:
   explicit MemoryStoreState(const MemoryBlobStoreOptions& options);
 
-  // A memfd or file of a blob's own; GiveBack says when it is closed. As BlobStore::Create.
-  absl::StatusOr<std::unique_ptr<Blob>> MakeOwn(absl::optional<uint64_t> size);
-  void GiveBack() { own_.fetch_sub(1, std::memory_order_relaxed); }
+  // A memfd or file of a blob's own, and the share of descriptors that it takes.
+  struct Own {
+    std::unique_ptr<Blob> blob;
+    Budget::Share descriptor;
+  };
+  // As BlobStore::Create.
+  absl::StatusOr<Own> MakeOwn(absl::optional<uint64_t> size);
 
   // Whether sealed bytes of this size go to a segment.
   bool IsSmall(uint64_t size) const { return size <= options_.segment_threshold; }
@@ -34,12 +38,13 @@ class MemoryStoreState {
   MemoryBlobStore::Counters counters() const;
 
  private:
+  absl::StatusOr<Own> TryMakeOwn(absl::optional<uint64_t> size);
   std::shared_ptr<SegmentMemory> MadeSegments() const;
 
   const MemoryBlobStoreOptions options_;
-  const size_t max_descriptors_;
+  Budget descriptors_;  // of blobs of their own and of segments
+  Budget mappings_;     // of segments
   MemoryMedium medium_;
-  std::atomic<size_t> own_{0};
   mutable Mutex mutex_;
   std::shared_ptr<SegmentMemory> segments_ ABSL_GUARDED_BY(mutex_);  // may be null
 };

@@ -31,7 +31,8 @@ constexpr int kSealed = F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SE
 
 absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(uint64_t id, uint64_t bytes,
                                                          const std::string& temp_directory,
-                                                         const SegmentPages& pages) {
+                                                         const SegmentPages& pages,
+                                                         SegmentShares shares) {
   const bool in_memfd = temp_directory.empty();
   absl::StatusOr<UniqueFd> fd =
       in_memfd ? memfd::Create("packice-segment") : temp_file::Open(temp_directory);
@@ -60,8 +61,9 @@ absl::StatusOr<std::unique_ptr<Segment>> Segment::Create(uint64_t id, uint64_t b
     shared->fd = std::move(handed_out);
     writable = *std::move(fd);
   }
-  std::unique_ptr<Segment> segment(
-      new Segment(std::move(shared), std::move(writable), static_cast<char*>(base), pages.lock));
+  std::unique_ptr<Segment> segment(new Segment(std::move(shared), std::move(writable),
+                                               static_cast<char*>(base), pages.lock,
+                                               std::move(shares)));
   if (!sealed.ok()) return sealed;
   if (pages.prefault) {
     if (absl::Status status = segment->Reserve(bytes); !status.ok()) return status;

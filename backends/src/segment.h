@@ -8,13 +8,21 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "budget.h"
 #include "packice/backends/memory_blob_store.h"
 #include "packice/core/shared_segment.h"
 
 namespace packice {
+
+// What a segment takes of its process.
+struct SegmentShares {
+  Budget::Share descriptor;
+  Budget::Share mapping;
+};
 
 class Segment {
  public:
@@ -22,7 +30,8 @@ class Segment {
   // `temp_directory`: a memfd, which is `unsupported` where there is none. `capacity`.
   static absl::StatusOr<std::unique_ptr<Segment>> Create(uint64_t id, uint64_t bytes,
                                                          const std::string& temp_directory,
-                                                         const SegmentPages& pages);
+                                                         const SegmentPages& pages,
+                                                         SegmentShares shares = {});
   ~Segment();
 
   uint64_t size() const { return shared_->size; }
@@ -34,8 +43,15 @@ class Segment {
   uint64_t reserved() const { return reserved_; }
 
  private:
-  Segment(std::shared_ptr<const SharedSegment> shared, UniqueFd writable, char* bytes, bool lock)
-      : shared_(std::move(shared)), writable_(std::move(writable)), bytes_(bytes), lock_(lock) {}
+  Segment(std::shared_ptr<const SharedSegment> shared, UniqueFd writable, char* bytes, bool lock,
+          SegmentShares shares)
+      : shares_(std::move(shares)),
+        shared_(std::move(shared)),
+        writable_(std::move(writable)),
+        bytes_(bytes),
+        lock_(lock) {}
+
+  const SegmentShares shares_;
 
   const std::shared_ptr<const SharedSegment> shared_;
   const UniqueFd writable_;  // of a temporary file; a memfd is reached by `shared_`

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/algorithm/container.h"
+#include "absl/strings/str_cat.h"
 #include "packice/backends/read_index.h"
 #include "packice/backends/temp_file_blob.h"
 #include "packice/core/error.h"
@@ -41,7 +42,8 @@ SegmentRange::~SegmentRange() {
   if (memory != nullptr) memory->Free(*this);
 }
 
-SegmentMemory::SegmentMemory(const MemoryBlobStoreOptions& options, bool in_temp_files)
+SegmentMemory::SegmentMemory(const MemoryBlobStoreOptions& options, bool in_temp_files,
+                             Budget descriptors, Budget mappings)
     : temp_directory_(in_temp_files
                           ? options.temp_directory.value_or(TempFileBlob::DefaultDirectory())
                           : std::string()),
@@ -49,27 +51,51 @@ SegmentMemory::SegmentMemory(const MemoryBlobStoreOptions& options, bool in_temp
       pages_(options.pages),
       idle_release_(options.idle_release),
       clock_(*options.clock),
+      descriptors_(std::move(descriptors)),
+      mappings_(std::move(mappings)),
       next_id_(FirstId(*options.random)) {}
 
 absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::Allocate(uint64_t size) {
-  absl::StatusOr<std::shared_ptr<SegmentRange>> range;
-  if (size > shared_limit_) {
-    range = AllocateAlone(size);
-  } else {
-    MutexLock lock(mutex_);
-    range = AllocateShared(size);
+  absl::StatusOr<std::shared_ptr<SegmentRange>> range = TryAllocate(size);
+  // What lies idle may be just what is wanting.
+  if (!range.ok() && KindOf(range.status()) == ErrorKind::kCapacity && DropIdle()) {
+    range = TryAllocate(size);
   }
   // Readers without a lease may still be at what was there before.
   ReadIndex::BeforeRefill();
   return range;
 }
 
+absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::TryAllocate(uint64_t size) {
+  return size > shared_limit_ ? AllocateAlone(size) : AllocateShared(size);
+}
+
 absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::AllocateShared(uint64_t size) {
-  absl::optional<SegmentAllocator::Place> place = allocator_.Allocate(size);
-  if (!place.has_value()) {
-    if (absl::Status status = AddSegment(); !status.ok()) return status;
-    place = allocator_.Allocate(size);
-  }
+  const auto take = [&] {
+    MutexLock lock(mutex_);
+    return TakeShared(size);
+  };
+  absl::StatusOr<std::shared_ptr<SegmentRange>> range = take();
+  if (!range.ok() || *range != nullptr) return range;
+  // Without mutex_, because to make one may take long (prefault, lock).
+  MutexLock growing(growing_);
+  range = take();
+  if (!range.ok() || *range != nullptr) return range;
+  const uint64_t total = [&] {
+    MutexLock lock(mutex_);
+    return allocator_.figures().in_segments;
+  }();
+  absl::StatusOr<std::unique_ptr<Segment>> segment =
+      MakeSegment(std::clamp(RoundUp(total / 16, kSmallest), kSmallest, kLargest));
+  if (!segment.ok()) return segment.status();
+  MutexLock lock(mutex_);
+  AddShared(*std::move(segment));
+  return TakeShared(size);
+}
+
+absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::TakeShared(uint64_t size) {
+  const absl::optional<SegmentAllocator::Place> place = allocator_.Allocate(size);
+  if (!place.has_value()) return nullptr;
   Segment& segment = *shared_[place->segment].segment;
   const uint64_t end = place->offset + SegmentAllocator::RoomOf(size);
   if (absl::Status status = segment.Reserve(end); !status.ok()) {
@@ -106,34 +132,44 @@ std::shared_ptr<SegmentRange> SegmentMemory::Unpark(uint64_t parked, uint64_t si
   return RangeAt({static_cast<uint32_t>(parked >> kOffsetBits), offset}, size);
 }
 
-absl::Status SegmentMemory::AddSegment() {
-  const uint64_t total = allocator_.figures().in_segments;
-  const uint64_t bytes = std::clamp(RoundUp(total / 16, kSmallest), kSmallest, kLargest);
-  auto segment = Segment::Create(next_id_++, bytes, temp_directory_, pages_);
-  if (!segment.ok()) return segment.status();
+absl::StatusOr<std::unique_ptr<Segment>> SegmentMemory::MakeSegment(uint64_t bytes) {
+  SegmentShares shares{descriptors_.Take(), mappings_.Take()};
+  if (!shares.descriptor || !shares.mapping) {
+    return MakeError(
+        ErrorKind::kCapacity,
+        shares.mapping
+            ? absl::StrCat("blobs hold all of the ", descriptors_.most(),
+                           " descriptors that they may; release some, or raise the limit "
+                           "(ulimit -n)")
+            : absl::StrCat("blobs hold all of the ", mappings_.most(),
+                           " mappings that they may; release some, or raise vm.max_map_count"));
+  }
+  const uint64_t id = next_id_.fetch_add(1, std::memory_order_relaxed);
+  return Segment::Create(id, bytes, temp_directory_, pages_, std::move(shares));
+}
+
+void SegmentMemory::AddShared(std::unique_ptr<Segment> segment) {
   const auto free = absl::c_find_if(shared_, [](const Shared& s) { return s.segment == nullptr; });
   const auto place = static_cast<uint32_t>(free - shared_.begin());
   if (free == shared_.end()) shared_.emplace_back();
-  shared_[place] = Shared{*std::move(segment), clock_.Now()};
   {
     MutexLock lock(places_mutex_);
     if (place >= places_.size()) places_.resize(size_t{place} + 1);
-    places_[place] = shared_[place].segment.get();
+    places_[place] = segment.get();
   }
-  allocator_.AddSegment(place, bytes);
-  return absl::OkStatus();
+  allocator_.AddSegment(place, segment->size());
+  shared_[place] = Shared{std::move(segment), clock_.Now()};
 }
 
 absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::AllocateAlone(uint64_t size) {
   std::unique_ptr<Segment> segment;
-  uint64_t id = 0;
   {
+    // One that fits and wastes little.
     MutexLock lock(mutex_);
-    segment = TakeIdle(size);
-    if (segment == nullptr) id = next_id_++;
+    segment = idle_.Take(size, size + size / 8 + kAloneUnit);
   }
   if (segment == nullptr) {
-    auto made = Segment::Create(id, RoundUp(size, kAloneUnit), temp_directory_, pages_);
+    auto made = MakeSegment(RoundUp(size, kAloneUnit));
     if (!made.ok()) return made.status();
     segment = *std::move(made);
   }
@@ -150,21 +186,6 @@ absl::StatusOr<std::shared_ptr<SegmentRange>> SegmentMemory::AllocateAlone(uint6
   alone_[key] = std::move(segment);
   range->memory = shared_from_this();
   return range;
-}
-
-std::unique_ptr<Segment> SegmentMemory::TakeIdle(uint64_t size) {
-  const uint64_t most = size + size / 8 + kAloneUnit;
-  auto best = idle_.end();
-  for (auto it = idle_.begin(); it != idle_.end(); ++it) {
-    const uint64_t bytes = it->segment->size();
-    if (bytes < size || bytes > most) continue;
-    if (best == idle_.end() || bytes < best->segment->size()) best = it;
-  }
-  if (best == idle_.end()) return nullptr;
-  std::unique_ptr<Segment> taken = std::move(best->segment);
-  idle_.erase(best);
-  idle_bytes_ -= taken->size();
-  return taken;
 }
 
 void SegmentMemory::Free(SegmentRange& range) {
@@ -185,14 +206,11 @@ void SegmentMemory::Free(SegmentRange& range) {
   const auto found = alone_.find(range.segment->id);
   const uint64_t size = found->second->size();
   alone_bytes_ -= size;
-  idle_bytes_ += size;
-  idle_.push_back(Idle{std::move(found->second), now});
+  idle_.Add(std::move(found->second), now);
   alone_.erase(found);
   const bool keep = idle_release_ > absl::ZeroDuration();
-  while (idle_bytes_ > (keep ? kIdleBytes + alone_bytes_ / 8 : 0)) {
-    idle_bytes_ -= idle_.front().segment->size();
-    dropped.push_back(std::move(idle_.front().segment));
-    idle_.erase(idle_.begin());
+  while (idle_.bytes() > (keep ? kIdleBytes + alone_bytes_ / 8 : 0)) {
+    dropped.push_back(idle_.TakeLongestIdle());
   }
 }
 
@@ -214,20 +232,26 @@ Instant SegmentMemory::ReleaseIdle(Instant now) {
     }
     dropped.push_back(RemoveShared(place));
   }
-  while (!idle_.empty() && idle_.front().since + idle_release_ <= now) {
-    idle_bytes_ -= idle_.front().segment->size();
-    dropped.push_back(std::move(idle_.front().segment));
-    idle_.erase(idle_.begin());
+  while (!idle_.empty() && idle_.since() + idle_release_ <= now) {
+    dropped.push_back(idle_.TakeLongestIdle());
   }
-  if (!idle_.empty()) next = std::min(next, idle_.front().since + idle_release_);
+  if (!idle_.empty()) next = std::min(next, idle_.since() + idle_release_);
   const bool any = !idle_.empty() || !alone_.empty() || allocator_.figures().in_segments > 0;
   return any ? next : absl::InfiniteDuration();
+}
+
+bool SegmentMemory::DropIdle() {
+  std::vector<std::unique_ptr<Segment>> dropped;  // unmapped without the lock
+  MutexLock lock(mutex_);
+  for (const uint32_t place : allocator_.EmptySegments()) dropped.push_back(RemoveShared(place));
+  while (!idle_.empty()) dropped.push_back(idle_.TakeLongestIdle());
+  return !dropped.empty();
 }
 
 SegmentMemory::Counters SegmentMemory::counters() const {
   MutexLock lock(mutex_);
   Counters counters;
-  counters.segments = alone_.size() + idle_.size();
+  counters.segments = alone_.size() + idle_.count();
   counters.blobs = blobs_;
   counters.bytes = bytes_;
   for (const Shared& shared : shared_) {
@@ -236,7 +260,7 @@ SegmentMemory::Counters SegmentMemory::counters() const {
     counters.reserved_bytes += shared.segment->reserved();
   }
   for (const auto& [id, segment] : alone_) counters.reserved_bytes += segment->reserved();
-  for (const Idle& idle : idle_) counters.reserved_bytes += idle.segment->reserved();
+  counters.reserved_bytes += idle_.reserved_bytes();
   return counters;
 }
 

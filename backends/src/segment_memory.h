@@ -11,6 +11,7 @@
 // memory goes back to the system by whole segments, when they have been empty for a while.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -18,6 +19,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "budget.h"
+#include "idle_segments.h"
 #include "packice/backends/memory_blob_store.h"
 #include "packice/core/clock.h"
 #include "packice/core/mutex.h"
@@ -29,11 +32,12 @@ namespace packice {
 
 class SegmentMemory : public std::enable_shared_from_this<SegmentMemory> {
  public:
-  // `in_temp_files`: there is no memfd.
-  SegmentMemory(const MemoryBlobStoreOptions& options, bool in_temp_files);
+  // `in_temp_files`: there is no memfd. Each segment takes a share of both.
+  SegmentMemory(const MemoryBlobStoreOptions& options, bool in_temp_files, Budget descriptors,
+                Budget mappings);
 
-  // Room for a blob of `size` bytes, which are whatever they were before. `capacity`; what a medium
-  // can fail with.
+  // Room for a blob of `size` bytes, which are whatever they were before. Memory that lies idle is
+  // given up for it. `capacity`; what a medium can fail with.
   absl::StatusOr<std::shared_ptr<SegmentRange>> Allocate(uint64_t size);
 
   // Keeps the bytes of a range that nobody else shares under a number, as BlobStore::Park. The
@@ -45,6 +49,9 @@ class SegmentMemory : public std::enable_shared_from_this<SegmentMemory> {
   // Gives back segments that have been empty for as long as the options say. Answers when to ask
   // again; InfiniteDuration: there are none.
   Instant ReleaseIdle(Instant now);
+
+  // Gives back all that nobody uses, warm as it may be. False: there was nothing.
+  bool DropIdle();
 
   struct Counters {
     uint64_t segments = 0;        // one descriptor each
@@ -62,17 +69,16 @@ class SegmentMemory : public std::enable_shared_from_this<SegmentMemory> {
     std::unique_ptr<Segment> segment;
     Instant empty_since;  // when the last blob left; while there is one, of no meaning
   };
-  struct Idle {
-    std::unique_ptr<Segment> segment;
-    Instant since;
-  };
 
-  absl::StatusOr<std::shared_ptr<SegmentRange>> AllocateShared(uint64_t size)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::shared_ptr<SegmentRange>> TryAllocate(uint64_t size);
+  absl::StatusOr<std::shared_ptr<SegmentRange>> AllocateShared(uint64_t size);
   absl::StatusOr<std::shared_ptr<SegmentRange>> AllocateAlone(uint64_t size);
-  // Of those that nobody uses, one that fits and wastes little.
-  std::unique_ptr<Segment> TakeIdle(uint64_t size) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status AddSegment() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // In the segments that there are; null where none has the room.
+  absl::StatusOr<std::shared_ptr<SegmentRange>> TakeShared(uint64_t size)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Blocks for as long as the kernel takes to make the memory.
+  absl::StatusOr<std::unique_ptr<Segment>> MakeSegment(uint64_t bytes);
+  void AddShared(std::unique_ptr<Segment> segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Of the bytes at a place of a segment that many share.
   std::shared_ptr<SegmentRange> RangeAt(SegmentAllocator::Place place, uint64_t size);
   void Free(SegmentRange& range);
@@ -83,6 +89,12 @@ class SegmentMemory : public std::enable_shared_from_this<SegmentMemory> {
   const SegmentPages pages_;
   const absl::Duration idle_release_;
   Clock& clock_;
+  Budget descriptors_;
+  Budget mappings_;
+  std::atomic<uint64_t> next_id_;
+
+  // Whoever makes a segment that many will share; the next one then finds it. Above mutex_.
+  Mutex growing_;
 
   // The segments of shared_, for whoever must not wait while another thread takes memory from the
   // system. Below mutex_; nothing is done under it.
@@ -93,12 +105,10 @@ class SegmentMemory : public std::enable_shared_from_this<SegmentMemory> {
   SegmentAllocator allocator_ ABSL_GUARDED_BY(mutex_);
   std::vector<Shared> shared_ ABSL_GUARDED_BY(mutex_);  // by the allocator's numbers
   absl::flat_hash_map<uint64_t, std::unique_ptr<Segment>> alone_ ABSL_GUARDED_BY(mutex_);  // by id
-  std::vector<Idle> idle_ ABSL_GUARDED_BY(mutex_);  // the longest idle first
-  uint64_t idle_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  IdleSegments idle_ ABSL_GUARDED_BY(mutex_);
   uint64_t alone_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t blobs_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t next_id_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace packice

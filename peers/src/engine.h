@@ -20,6 +20,7 @@
 
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
 #include "object_table.h"
 #include "packice/core/error.h"
 #include "packice/peers/local_peer.h"
@@ -91,8 +92,9 @@ class LocalPeer::Engine {
   struct Aftermath {
     std::vector<std::pair<Waiter, Attempt>> attempts;
     std::vector<std::unique_ptr<Record>> garbage;
-    std::vector<std::shared_ptr<Blob>> bytes;     // of parked objects that are gone
-    std::vector<std::shared_ptr<Object>> closed;  // objects that nobody uses any more
+    std::vector<std::shared_ptr<Blob>> bytes;  // of parked objects that are gone
+    // Objects that nobody uses any more; mostly one, if any.
+    absl::InlinedVector<std::shared_ptr<Object>, 1> closed;
     std::vector<ObjectId> dues;  // who waits for these is tried again once all is reaped
     std::vector<Place> checks;
     std::vector<Removal> removals;
@@ -177,9 +179,10 @@ class LocalPeer::Engine {
   bool Bury();
 
   // --- Objects that nobody uses. Of one in the archive the record keeps `rest`, of one in memory
-  // what a ParkedObject says, once it is closed: an archived one as soon as nobody shares it, one
-  // in memory when others have come to rest after it, so that what is in use time and again is not
-  // made anew each time.
+  // what a ParkedObject says, once it is closed: as soon as nobody shares it. But what is opened
+  // again soon after it was closed stays open for a while, where that is cheap, so that it is not
+  // made anew each time. Not everything: many open objects are not in the cache when their turn to
+  // be closed comes, and then it takes as long as the whole hit.
 
   // Somebody uses it now; nobody does any more.
   void Hold(Stripe& stripe, Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
@@ -190,9 +193,10 @@ class LocalPeer::Engine {
   void Sweep(Stripe& stripe, Aftermath& aftermath) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   // False: somebody shares it. Stays open for good where the store keeps its bytes in no other way.
   // Requires: open, at rest.
-  bool Close(Record& record, Aftermath& aftermath);
+  bool Close(Stripe& stripe, Record& record, Aftermath& aftermath)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   // Makes the object, if it is closed.
-  void Open(Record& record);
+  void Open(Stripe& stripe, Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe.mutex);
   // Gives back the bytes of an object that is gone and was parked.
   void FreeParked(Record& record, Aftermath& aftermath);
 
@@ -273,7 +277,9 @@ class LocalPeer::Engine {
   const std::unique_ptr<EvictionPolicy> policy_;
   const std::unique_ptr<Archive> archive_;    // may be null
   const std::unique_ptr<Executor> executor_;  // may be null
-  const size_t kept_open_;                    // objects at rest, in each stripe
+  // In each stripe so many objects at rest, or up to twice that, are kept open of those that were
+  // opened again while no more others were.
+  const size_t kept_open_;
 
   ObjectTable objects_;
   WaitTable waits_;

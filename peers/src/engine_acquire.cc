@@ -194,7 +194,7 @@ absl::StatusOr<Grant> LocalPeer::Engine::GrantLease(Stripe& stripe, Record& reco
   Expect(lease.deadline);
   if (record.sealed()) {
     Hold(stripe, record);
-    Open(record);
+    Open(stripe, record);
   }
   ++record.leases;
   if (record.object() != nullptr) grant.object = record.SharedObject();

@@ -34,7 +34,7 @@ void LocalPeer::Engine::Rest(Stripe& stripe, Record& record, Aftermath& aftermat
   policy_->Unpin(record);
   stripe.evictable.fetch_add(record.charged, std::memory_order_relaxed);
   if (record.object() == nullptr || (archive_ != nullptr && !record.archived)) return;
-  if (!record.lingering && (kept_open_ > 0 || !Close(record, aftermath))) {
+  if (!record.lingering && (record.recent || !Close(stripe, record, aftermath))) {
     record.lingering = true;
     stripe.lingering.push_back(&record);
   }
@@ -45,19 +45,19 @@ void LocalPeer::Engine::Sweep(Stripe& stripe, Aftermath& aftermath) {
   auto& lingering = stripe.lingering;
   const bool is_few = kept_open_ == 0 && lingering.size() <= kSweepAlways;
   if (!is_few && lingering.size() < stripe.sweep_at) return;
-  const auto lingers = [&](Record* record) {
+  const size_t looked_at = lingering.size() - std::min(lingering.size(), kept_open_);
+  size_t left = 0;
+  for (size_t i = 0; i < lingering.size(); ++i) {
+    Record* const record = lingering[i];
     const bool rests = record->leases == 0 && record->change == Change::kNone;
-    if (rests && !Close(*record, aftermath)) return true;
-    record->lingering = false;
-    return false;
-  };
-  const auto kept =
-      lingering.end() - static_cast<ptrdiff_t>(std::min(lingering.size(), kept_open_));
-  lingering.erase(std::stable_partition(lingering.begin(), kept, lingers), kept);
+    record->lingering = i >= looked_at || (rests && !Close(stripe, *record, aftermath));
+    if (record->lingering) lingering[left++] = record;
+  }
+  lingering.resize(left);
   stripe.sweep_at = 2 * std::max(lingering.size(), kept_open_);
 }
 
-bool LocalPeer::Engine::Close(Record& record, Aftermath& aftermath) {
+bool LocalPeer::Engine::Close(Stripe& stripe, Record& record, Aftermath& aftermath) {
   const Object& object = *record.object();
   // Whoever still shares an archived object keeps it open, so that its bytes can only go when he
   // lets go of them.
@@ -70,12 +70,15 @@ bool LocalPeer::Engine::Close(Record& record, Aftermath& aftermath) {
                                            object.size(), object.metadata()}
                                   .Pack());
   }
+  record.closed = static_cast<uint16_t>(stripe.opened);
   aftermath.closed.push_back(record.TakeObject());
   return true;
 }
 
-void LocalPeer::Engine::Open(Record& record) {
+void LocalPeer::Engine::Open(Stripe& stripe, Record& record) {
   if (record.object() != nullptr) return;
+  record.recent = static_cast<uint16_t>(stripe.opened - record.closed) < kept_open_;
+  ++stripe.opened;
   if (archive_ != nullptr) return record.SetObject(archive_->Open(record.id, record.rest.view()));
   ParkedObject parked = ParkedObject::Unpack(record.rest.view());
   Object::Blobs blobs = {store_->Unpark(parked.blob, parked.size)};

@@ -78,11 +78,13 @@ class ObjectRecord : public EvictionEntry {
   bool archived : 1;    // the archive has it under `incarnation` as its serial
   bool checked : 1;     // its bytes were there, or were made, since the start
   bool lingering : 1;   // nobody leases it, but `object` is still there: it is in Stripe::lingering
+  bool recent : 1;      // when it was opened, it had been closed not long ago
+  uint16_t closed = 0;  // Stripe::opened, cut off, when it was closed
   uint32_t leases = 0;  // live ones
   // What it takes to open the object: the archive's, or of one that is parked. Empty otherwise.
   PackedBytes rest;
 
-  ObjectRecord() : held(false), archived(false), checked(false), lingering(false) {}
+  ObjectRecord() : held(false), archived(false), checked(false), lingering(false), recent(false) {}
 
   bool sealed() const { return phase == Phase::kSealed; }
   bool IsOverAt(Instant now) const {
@@ -161,6 +163,7 @@ class ObjectTable {
     // The longest there first.
     std::vector<ObjectRecord*> lingering ABSL_GUARDED_BY(mutex);
     size_t sweep_at ABSL_GUARDED_BY(mutex) = 0;    // when there are so many lingering
+    uint64_t opened ABSL_GUARDED_BY(mutex) = 0;    // objects that had been closed, ever
     uint64_t creating ABSL_GUARDED_BY(mutex) = 0;  // live records not yet kSealed
     uint64_t hits ABSL_GUARDED_BY(mutex) = 0;
     uint64_t hit_bytes ABSL_GUARDED_BY(mutex) = 0;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "packed_numbers.h"
+#include "packice/core/packed_bytes.h"
 
 namespace packice {
 namespace {
@@ -23,6 +24,7 @@ absl::string_view TakeText(absl::string_view& in) {
 
 std::string ParkedObject::Pack() const {
   std::string out;
+  out.reserve(PackedBytes::kInline);
   // A time has its highest bits set: eight bytes as they are, where PutNumber would take nine.
   const int64_t sealed = absl::ToUnixNanos(sealed_at);
   out.append(reinterpret_cast<const char*>(&sealed), sizeof(sealed));

@@ -94,6 +94,29 @@ class ParkedObjectsTest : public testing::Test {
   std::unique_ptr<LocalPeer> peer_;
 };
 
+TEST_F(ParkedObjectsTest, WhatIsUsedTimeAndAgainIsNotMadeAnewEachTime) {
+  LocalPeerOptions options;
+  options.background_reaper = false;
+  peer_ = MakeMemoryPeer(options);
+  const auto closes = [this](absl::string_view id) {
+    absl::StatusOr<Grant> grant = Acquire(Access::kRead, id);
+    EXPECT_THAT(grant, IsOk());
+    const std::weak_ptr<Object> object = grant->object;
+    grant->object = nullptr;
+    Release(grant->lease.id);
+    return object.expired();
+  };
+  constexpr int kMany = 50'000;
+  for (int i = 0; i < kMany; ++i) ASSERT_TRUE(Put(absl::StrCat("object ", i), "abc").expired());
+  EXPECT_FALSE(closes("object 7"));
+  // Once each: of that nothing is kept, but for the last of them.
+  int closed = 0;
+  for (int i = 0; i < kMany; ++i) closed += closes(absl::StrCat("object ", i));
+  EXPECT_GT(closed, kMany * 9 / 10);
+  closes("object 8");
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(closes("object 8"));
+}
+
 TEST_F(ParkedObjectsTest, NothingIsLeftOfAnObjectThatNobodyUses) {
   EXPECT_TRUE(Put("a", "abc").expired());
   ASSERT_OK_AND_ASSIGN(Grant grant, Acquire(Access::kRead, "a"));

@@ -48,10 +48,14 @@ struct MemoryBlobStoreOptions {
   // For kAuto and kTempFile. Nothing: TempFileBlob::DefaultDirectory().
   absl::optional<std::string> temp_directory;
 
-  // How many descriptors blobs of their own may hold at all: then Create is `capacity`, so that
-  // connections and whatever else the process does still find some. Nothing: three quarters of what
-  // the process may open when the store is made.
+  // How many descriptors blobs of their own and segments may hold at all: then Create is
+  // `capacity`, so that connections and whatever else the process does still find some. Nothing:
+  // three quarters of what the process may open when the store is made.
   absl::optional<size_t> max_descriptors;
+
+  // How many segments there may be at all, each of which is a mapping: then CreateHere is
+  // `capacity`. Nothing: three quarters of what the kernel gives a process (vm.max_map_count).
+  absl::optional<size_t> max_mappings;
 
   // Sealed blobs up to this size (bytes) live together in segments.
   uint64_t segment_threshold = 256 * 1024;

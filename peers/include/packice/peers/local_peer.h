@@ -47,8 +47,8 @@ struct LocalPeerOptions {
   bool verify_reads = false;
 
   // Without an archive: of the objects that nobody uses, so many or up to twice that stay open,
-  // about half a kilobyte each: those that came to rest last. To open one anew is a quarter of what
-  // a hit in memory costs, and nothing beside a message.
+  // about half a kilobyte each: such as were used again soon after they were closed. To open one
+  // anew is half of what a hit in memory costs, and nothing beside a message.
   size_t open_at_rest = 4096;
 
   Clock* clock = &Clock::System();
