@@ -10,11 +10,12 @@
 namespace packice {
 namespace {
 
-// Full enough to grow. With 16 slots moved for each call the table fills by another 27/32 / 16 at
-// most until the larger one is ready, to less than 29/32. By the number of entries alone, never for
+// Full enough to grow. With 64 slots moved for each call the table fills by another 27/32 / 64 at
+// most until the larger one is ready, to less than 28/32, and there are two tables for a short time
+// only. By the number of entries alone, never for
 // want of a place: ids chosen to share their buckets fill those, and take no memory.
 bool IsFull(uint64_t entries, uint64_t slots) { return entries * 32 >= slots * 27; }
-constexpr uint64_t kMovesPerCall = 16;
+constexpr uint64_t kMovesPerCall = 64;
 constexpr int kRestCalls = 1000;
 
 // A third more is what keeps memory within 96 bytes an entry; small tables do not matter.
