@@ -18,8 +18,8 @@ bool IsFull(uint64_t entries, uint64_t slots) { return entries * 32 >= slots * 2
 constexpr uint64_t kMovesPerCall = 64;
 constexpr int kRestCalls = 1000;
 
-// A third more is what keeps memory within 96 bytes an entry; small tables do not matter.
-uint64_t Grown(uint64_t slots) { return slots < (1 << 16) ? slots * 2 : slots + slots / 3; }
+// 9/32 more is what keeps memory within 96 bytes an entry; small tables do not matter.
+uint64_t Grown(uint64_t slots) { return slots < (1 << 16) ? slots * 2 : slots + slots / 32 * 9; }
 
 uint64_t Seed(RandomSource& random) {
   uint64_t seed = 0;

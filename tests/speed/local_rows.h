@@ -53,6 +53,8 @@ void MeasureReads(const LocalSetup& setup);
 size_t ReadObject(Client& client, absl::string_view id, absl::Span<char> out);
 // Objects of 1 KiB, one client and 16 clients that ask for 16 at a time.
 void MeasureBesideRedis(const LocalSetup& setup);
+// What clients write, in segments and in memfds of their own, for --segment-threshold.
+void MeasureThreshold(const std::string& packice, const std::string& directory, SpeedTable& table);
 // Puts `objects` of 1 KiB into a node of their own: whether it slows down, and the memory they
 // take.
 void MeasureManyObjects(const std::string& packice, const std::string& directory, int objects);

@@ -2,6 +2,7 @@
 // memcpy and redis, in one run, as tables for docs/performance.md.
 //
 //   local_speed PACKICE [one-core|two-cores] [ROUNDS] [ONLY]    ONLY: part of a line's name
+//   local_speed PACKICE threshold [ROUNDS]                      segments beside memfds
 //   local_speed PACKICE many [OBJECTS]                          memory: 1.8 KiB for each
 //   local_speed PACKICE smoke                                   all of it, a little of each
 //
@@ -72,7 +73,8 @@ void MeasureAll(const std::string& packice, const std::string& directory, bool t
 
 int Main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: local_speed PACKICE [one-core|two-cores|many|smoke] ...\n");
+    std::fprintf(stderr,
+                 "usage: local_speed PACKICE [one-core|two-cores|threshold|many|smoke] ...\n");
     return 2;
   }
   const std::string packice = argv[1];
@@ -84,11 +86,18 @@ int Main(int argc, char** argv) {
     MeasureManyObjects(packice, directory, argc > 3 ? std::atoi(argv[3]) : kManyObjects);
   } else if (mode == "smoke") {
     MeasureAll(packice, directory, false, SpeedTable(1, kSmoke, ""));
+    SpeedTable threshold(1, kSmoke, "");
+    MeasureThreshold(packice, directory, threshold);
     MeasureManyObjects(packice, directory, kSmokeObjects);
   } else {
     const int rounds = argc > 3 ? std::max(1, std::atoi(argv[3])) : 9;
-    MeasureAll(packice, directory, mode == "two-cores",
-               SpeedTable(rounds, 1, argc > 4 ? argv[4] : ""));
+    if (mode == "threshold") {
+      SpeedTable threshold(rounds, 1, "");
+      MeasureThreshold(packice, directory, threshold);
+    } else {
+      MeasureAll(packice, directory, mode == "two-cores",
+                 SpeedTable(rounds, 1, argc > 4 ? argv[4] : ""));
+    }
   }
   std::filesystem::remove_all(directory);
   return 0;

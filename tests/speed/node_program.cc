@@ -35,11 +35,19 @@ uint64_t StatusBytes(pid_t pid, absl::string_view name) {
 }  // namespace
 
 NodeProgram::NodeProgram(const std::string& packice, const std::string& socket, int cpu,
-                         uint64_t capacity)
+                         uint64_t capacity, std::vector<std::string> flags)
     : socket_(socket) {
+  // One thread that serves: where it is pinned to a core, a second one could only take turns.
+  std::vector<std::string> words = {
+      packice,     "serve",    "--impl", "mem",        "--transport",
+      "uds",       "--socket", socket,   "--capacity", absl::StrCat(capacity),
+      "--threads", "1"};
+  words.insert(words.end(), flags.begin(), flags.end());
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   int output[2];
   if (pipe(output) != 0) std::abort();
-  const std::string bytes = absl::StrCat(capacity);
   child_ = fork();
   if (child_ < 0) std::abort();
   if (child_ == 0) {
@@ -48,9 +56,7 @@ NodeProgram::NodeProgram(const std::string& packice, const std::string& socket, 
     dup2(output[1], STDOUT_FILENO);
     close(output[0]);
     close(output[1]);
-    // One thread that serves: where it is pinned to a core, a second one could only take turns.
-    execl(packice.c_str(), packice.c_str(), "serve", "--impl", "mem", "--transport", "uds",
-          "--socket", socket.c_str(), "--capacity", bytes.c_str(), "--threads", "1", nullptr);
+    execv(packice.c_str(), arguments.data());
     std::perror(packice.c_str());
     _exit(127);
   }

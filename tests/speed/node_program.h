@@ -6,14 +6,17 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace packice {
 
 class NodeProgram {
  public:
   // Answers requests by the time this returns; pinned to `cpu` (-1: not pinned). `packice` is the
-  // binary, `socket` where it listens, `capacity` bytes. Aborts when it cannot be started.
-  NodeProgram(const std::string& packice, const std::string& socket, int cpu, uint64_t capacity);
+  // binary, `socket` where it listens, `capacity` bytes, `flags` more of them. Aborts when it
+  // cannot be started.
+  NodeProgram(const std::string& packice, const std::string& socket, int cpu, uint64_t capacity,
+              std::vector<std::string> flags = {});
   ~NodeProgram();
   NodeProgram(const NodeProgram&) = delete;
   NodeProgram& operator=(const NodeProgram&) = delete;
