@@ -23,6 +23,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "in_child.h"
 #include "packice/core/testing/blob_store_conformance.h"
 #include "packice/core/testing/fake_clock.h"
 #include "packice/core/testing/status_matchers.h"
@@ -312,15 +313,6 @@ TEST(MemoryBlobStoreTest, BlobsOutliveTheStore) {
   EXPECT_THAT(sealed->Read(0, absl::MakeSpan(out)), IsOkAndHolds(4u));
   EXPECT_EQ(std::string(out, 4), "abcd");
   EXPECT_THAT(unsealed->Seal(absl::nullopt), IsOk());
-}
-
-// Runs `body` in a child process; what it returns is the exit status.
-int InChild(const std::function<int()>& body) {
-  const pid_t child = fork();
-  if (child == 0) _exit(body());
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 101;
 }
 
 // As a container's sandbox does.

@@ -3,7 +3,6 @@
 #include "segment_memory.h"
 
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -15,6 +14,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "in_child.h"
 #include "packice/backends/memory_blob_store.h"
 #include "packice/core/testing/fake_clock.h"
 #include "packice/core/testing/status_matchers.h"
@@ -38,15 +38,6 @@ MemoryBlobStoreOptions With(size_t descriptors, size_t mappings) {
 
 uint64_t SegmentOf(const Blob& blob) {
   return absl::get<FdDescriptor>(blob.Describe()).segment->id;
-}
-
-// Runs `body` in a child process; what it returns is the exit status.
-int InChild(const std::function<int()>& body) {
-  const pid_t child = fork();
-  if (child == 0) _exit(body());
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 101;
 }
 
 TEST(SegmentMemoryTest, IdleMemoryIsGivenUpWhereTheSystemHasNoMore) {

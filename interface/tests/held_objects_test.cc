@@ -1,13 +1,11 @@
 // Another Get of an object that a client holds already: without a message, and never of an object
 // that the node does not have under that id any more.
 #include <atomic>
-#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "read_node.h"
 
 namespace packice {
@@ -21,14 +19,6 @@ class HeldObjectsTest : public ::testing::Test {
     return node_.RequestBytes(*client_, [&] { EXPECT_THAT(client_->Get(id), IsOk()); });
   }
   uint64_t Leases() { return other_->Stats()->peer.read_leases; }
-  static bool Eventually(const std::function<bool()>& condition) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(60);
-    while (absl::Now() < deadline) {
-      if (condition()) return true;
-      std::this_thread::yield();
-    }
-    return false;
-  }
 
   ReadNode node_;
   std::unique_ptr<Client> client_ = node_.Connect();

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "read_node.h"
 
 namespace packice {
@@ -17,16 +16,6 @@ using ::testing::HasSubstr;
 class IndexReaderTest : public ::testing::Test {
  protected:
   void Warm(Client& client) { ReadNode::Warm(client); }
-  // Until it holds, which another thread or process brings about.
-  template <typename Condition>
-  static bool Eventually(Condition condition) {
-    const absl::Time deadline = absl::Now() + absl::Seconds(60);
-    while (absl::Now() < deadline) {
-      if (condition()) return true;
-      std::this_thread::yield();
-    }
-    return false;
-  }
 
   ReadNode node_;
   std::unique_ptr<Client> client_ = node_.Connect();

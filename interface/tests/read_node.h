@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "cli/node_reads.h"
 #include "packice/client.h"
 #include "packice/core/testing/status_matchers.h"
@@ -15,6 +17,17 @@
 #include "temp_dir.h"
 
 namespace packice {
+
+// Whether it holds within a minute, when another thread or process brings it about.
+template <typename Condition>
+bool Eventually(Condition condition) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (absl::Now() < deadline) {
+    if (condition()) return true;
+    std::this_thread::yield();
+  }
+  return false;
+}
 
 class ReadNode {
  public:
