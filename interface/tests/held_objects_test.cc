@@ -1,10 +1,13 @@
 // Another Get of an object that a client holds already: without a message, and never of an object
 // that the node does not have under that id any more.
 #include <atomic>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "read_node.h"
 
@@ -162,6 +165,24 @@ TEST_F(HeldObjectsTest, ALeaseOfAConnectionThatIsOverIsNotShared) {
   ASSERT_OK_AND_ASSIGN(const Reader again, client_->Get("a"));
   EXPECT_THAT(client_->Get("a"), IsOk());  // opens the index anew
   EXPECT_EQ(BytesOfGetting("a"), 0u) << "that of the new one is";
+}
+
+TEST_F(HeldObjectsTest, NothingThatWasHeldKeepsAConnectionOpen) {
+  const auto sockets = [] {
+    int count = 0;
+    std::error_code gone;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+      const std::string target = std::filesystem::read_symlink(entry.path(), gone).string();
+      if (absl::StartsWith(target, "socket:")) ++count;
+    }
+    return count;
+  };
+  ASSERT_THAT(other_->Put("a", "bytes"), IsOk());
+  ASSERT_THAT(client_->Get("a"), IsOk());
+  const int before = sockets();
+  node_.Reconnect();
+  EXPECT_TRUE(Eventually([&] { return other_->Stats().ok() && client_->Stats().ok(); }));
+  EXPECT_TRUE(Eventually([&] { return sockets() == before; }));
 }
 
 // Each version is put after the one before was deleted. Whoever gets the object after that was done

@@ -14,7 +14,7 @@ HeldObject Hold(Granted granted) {
   }
   auto object = std::make_shared<SealedObject>(granted);
   HeldObject held{LeaseShare(std::move(granted.lease), granted.lasts), std::move(object)};
-  if (place.has_value()) others->Add(held, *place, std::move(granted.granted_by));
+  if (place.has_value()) others->Add(held, *place, granted.granted_by);
   return held;
 }
 

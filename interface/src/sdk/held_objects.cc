@@ -14,7 +14,9 @@ absl::optional<HeldObjects::Entry> HeldObjects::EntryOf(const ObjectId& id) {
 
 absl::optional<HeldObject> HeldObjects::Find(const ObjectId& id) {
   absl::optional<Entry> entry = EntryOf(id);
-  if (!entry.has_value() || entry->connection->broken.load(std::memory_order_acquire)) {
+  if (!entry.has_value()) return absl::nullopt;
+  const std::shared_ptr<const NodeConnection> connection = entry->connection.lock();
+  if (connection == nullptr || connection->broken.load(std::memory_order_acquire)) {
     return absl::nullopt;
   }
   absl::optional<LeaseShare> lease = LeaseShare::Of(entry->lease.lock());
@@ -28,8 +30,8 @@ absl::optional<HeldObject> HeldObjects::Find(const ObjectId& id) {
 }
 
 void HeldObjects::Add(const HeldObject& held, const ObjectPlace& place,
-                      std::shared_ptr<const NodeConnection> connection) {
-  Entry entry{held.lease.lease(), held.object, place, std::move(connection)};
+                      const std::shared_ptr<const NodeConnection>& connection) {
+  Entry entry{held.lease.lease(), held.object, place, connection};
   State& state = state_.Get();
   MutexLock lock(state.mutex);
   state.entries.insert_or_assign(held.object->id, std::move(entry));

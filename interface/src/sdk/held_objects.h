@@ -33,14 +33,15 @@ class HeldObjects {
   // Others may find it, for as long as somebody holds it. `connection` is the one that its lease
   // was granted through, and `place` where its memory begins.
   void Add(const HeldObject& held, const ObjectPlace& place,
-           std::shared_ptr<const NodeConnection> connection);
+           const std::shared_ptr<const NodeConnection>& connection);
 
  private:
   struct Entry {
     std::weak_ptr<SharedLease> lease;
     std::weak_ptr<SealedObject> object;
     ObjectPlace place;
-    std::shared_ptr<const NodeConnection> connection;
+    // Not kept open from here: to the node its end is that of the client.
+    std::weak_ptr<const NodeConnection> connection;
   };
   struct State {
     void Abandon() {}
