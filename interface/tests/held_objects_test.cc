@@ -122,6 +122,7 @@ TEST_F(HeldObjectsTest, ATtlOfOneReaderIsNothingToTheOthers) {
   ASSERT_OK_AND_ASSIGN(Reader limited, client_->Get("a"));
   {
     ASSERT_OK_AND_ASSIGN(const Reader lasting, client_->Get("a"));
+    EXPECT_THAT(limited.Renew(absl::ZeroDuration()), HasKind(ErrorKind::kInvalidArgument));
     ASSERT_THAT(limited.Renew(absl::Milliseconds(1)), IsOk());
     // By the time that a longer one is over, that one would be.
     ASSERT_OK_AND_ASSIGN(const Reader longer,

@@ -17,7 +17,7 @@ bool SharedLease::Join() {
 absl::Status SharedLease::Renew(bool& lasts, absl::Duration ttl) {
   const absl::StatusOr<LeaseId> id = lease_.Use();
   if (!id.ok()) return id.status();
-  {
+  if (ttl > absl::ZeroDuration()) {  // of another the node says what is wrong
     MutexLock lock(mutex_);
     const bool others_last = lasting_ > (lasts ? 1 : 0);
     const bool alone = lasting_ + limited_ == 1;
