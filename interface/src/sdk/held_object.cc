@@ -8,8 +8,9 @@ namespace packice::sdk {
 HeldObject Hold(Granted granted) {
   const std::shared_ptr<Connection>& connection = granted.lease.shared_connection();
   HeldObjects* const others = granted.granted_by == nullptr ? nullptr : connection->held();
+  const Object::Blobs& blobs = granted.object->blobs();
   absl::optional<ObjectPlace> place;
-  if (others != nullptr && granted.object->blobs().front()->size() > 0) {
+  if (others != nullptr && !blobs.empty() && blobs.front()->size() > 0) {
     place = PlaceOf(*granted.object);
   }
   auto object = std::make_shared<SealedObject>(granted);
